@@ -1,0 +1,1 @@
+"""dashboard: the operators' pages. Imports taskhub; nothing imports it."""

@@ -1,0 +1,28 @@
+"""Audit: who did what, to how many, why. The entry is there before the action, its count after it."""
+
+from __future__ import annotations
+
+from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
+from django.utils import timezone
+
+from taskhub.engines import queue_alias
+from taskhub.models import AuditEntry
+from taskhub.text import storable
+
+
+def begin(user: AbstractBaseUser | AnonymousUser, action: str, target: str, reason: str = "") -> AuditEntry:
+    """Write that a person is about to act; an entry that stays at 0 changed nothing."""
+    return AuditEntry.objects.using(queue_alias()).create(
+        at=timezone.now(),
+        user_id=storable(str(user.pk))[:100],
+        user_name=storable(user.get_username())[:200],
+        action=action,
+        target=storable(target)[:300],
+        reason=reason,
+    )
+
+
+def settle(entry: AuditEntry, count: int) -> None:
+    """Write how many were changed."""
+    entry.count = count
+    entry.save(update_fields=["count"])

@@ -1,0 +1,21 @@
+"""A model without a table, so that Django creates the dashboard's permissions."""
+
+from django.db import models
+
+from dashboard.permissions import Permission
+
+
+class DashboardPermission(models.Model):
+    """Holds the permissions; there are no rows."""
+
+    class Meta:
+        managed = False
+        default_permissions = ()
+        permissions = [
+            (Permission.VIEW_DASHBOARD.value, "Can see the task dashboard"),
+            (Permission.VIEW_PAYLOADS.value, "Can see arguments, results and tracebacks"),
+            (Permission.RETRY_TASK.value, "Can retry tasks"),
+            (Permission.CANCEL_TASK.value, "Can cancel tasks"),
+            (Permission.PURGE_QUEUE.value, "Can purge queues"),
+            (Permission.PAUSE_QUEUE.value, "Can pause and resume queues"),
+        ]

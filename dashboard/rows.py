@@ -1,0 +1,126 @@
+"""Rows: a task as one line of a list."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db.models import OuterRef, Subquery
+from django.db.models.functions import Left
+
+from dashboard import payloads, words
+from dashboard.reading import catalog
+from taskhub.engines import queue_alias
+from taskhub.models import Result, Task, TaskCatalog
+from taskhub.states import FINISHED, TaskState, WaitsFor
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How the last attempt of a task ended, short enough for a line."""
+
+    error: str
+    message: str
+    ran: float
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """What a line shows. `news` says where the task stands, `detail` what it was called with or how it failed."""
+
+    task: Task
+    news: str
+    detail: str
+    waited: str
+    ran: str
+
+    @property
+    def attempts(self) -> str:
+        """Attempts so far of those that it has, or alone where a person gave it more."""
+        limit = self.task.max_retries + 1
+        return f"{self.task.attempt}/{limit}" if self.task.attempt <= limit else str(self.task.attempt)
+
+
+def rows(tasks: Sequence[Task], now: datetime, *, with_payloads: bool) -> list[Row]:
+    """Build the lines of a page, in two queries; `with_payloads` tells whether its reader may see arguments."""
+    ended = _last_results([task.pk for task in tasks if task.attempt])
+    known = catalog(task.name for task in tasks) if with_payloads else {}
+    return [_row(task, ended.get(task.pk), known.get(task.name), now, with_payloads) for task in tasks]
+
+
+def _last_results(ids: list[int]) -> dict[int, Ended]:
+    results = Result.objects.using(queue_alias())
+    last = results.filter(task=OuterRef("task_id")).order_by("-claim_no").values("claim_no")[:1]
+    found = (
+        results.filter(task_id__in=ids, claim_no=Subquery(last))
+        .annotate(brief=Left("message", 300))
+        .values_list("task_id", "error_class", "brief", "started_at", "finished_at")
+    )
+    return {
+        task_id: Ended(error.rpartition(".")[2], message, words.between(started, finished))
+        for task_id, error, message, started, finished in (found if ids else ())
+    }
+
+
+def _row(task: Task, ended: Ended | None, entry: TaskCatalog | None, now: datetime, with_payloads: bool) -> Row:
+    return Row(
+        task=task,
+        news=_news(task, now, with_payloads),
+        detail=_detail(task, ended, entry, with_payloads),
+        waited=_waited(task, now),
+        ran=_ran(task, ended, now),
+    )
+
+
+def _news(task: Task, now: datetime, with_payloads: bool) -> str:
+    match TaskState(task.state):
+        case TaskState.PENDING | TaskState.RETRYING if task.waits_for == WaitsFor.TIME and task.run_after:
+            left = (task.run_after - now).total_seconds()
+            again = "again " if task.state == TaskState.RETRYING else ""
+            return f"{again}in {words.duration(left)}" if left > 0 else "due now"
+        case TaskState.PENDING if task.waits_for == WaitsFor.TASKS:
+            return f"waits for {words.plural(task.unmet, 'task')}"
+        case TaskState.PENDING:
+            return "waits for a slot"
+        case TaskState.RUNNING:
+            return _progress(task, with_payloads)
+        case TaskState.CANCELLED:
+            return task.reason
+        case TaskState.EXPIRED:
+            limit = words.between(task.enqueued_at, task.expires_at) if task.expires_at else 0
+            return f"not started within {words.duration(limit)}"
+    return ""
+
+
+def _progress(task: Task, with_payloads: bool) -> str:
+    said = "asked to stop" if task.cancel_requested_at else ""
+    progress = getattr(task, "progress", None)
+    if progress is not None:
+        message = progress.message if with_payloads else ""
+        said = " · ".join(part for part in (said, f"{progress.fraction:.0%}", message) if part)
+    return said
+
+
+def _detail(task: Task, ended: Ended | None, entry: TaskCatalog | None, with_payloads: bool) -> str:
+    if task.state in (TaskState.FAILED, TaskState.RETRYING) and ended is not None:
+        return f"{ended.error}: {ended.message}" if with_payloads and ended.message else ended.error
+    if task.state in (TaskState.CANCELLED, TaskState.EXPIRED) or not with_payloads:
+        return ""
+    return payloads.summary(task, entry)
+
+
+def _waited(task: Task, now: datetime) -> str:
+    due = max(task.enqueued_at, task.run_after or task.enqueued_at)
+    until = task.started_at or task.finished_at or now
+    return words.duration(words.between(due, until)) if until > due else "–"
+
+
+def _ran(task: Task, ended: Ended | None, now: datetime) -> str:
+    if task.state == TaskState.RUNNING and task.started_at:
+        return words.duration(words.between(task.started_at, now))
+    if ended is not None:
+        return words.duration(ended.ran)
+    if task.state in FINISHED and task.started_at and task.finished_at:
+        return words.duration(words.between(task.started_at, task.finished_at))
+    return "–"

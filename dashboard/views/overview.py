@@ -1,0 +1,7 @@
+"""The overview."""
+
+from django.http import HttpRequest, HttpResponse
+
+
+def overview(request: HttpRequest) -> HttpResponse:
+    return HttpResponse("taskhub")

@@ -1,0 +1,88 @@
+"""TaskHubBackend: the django.tasks backend. Built while task modules import: no models at the top."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+from taskhub import compat
+from taskhub.definition import TaskDefinition
+from taskhub.errors import InvalidOption
+
+if TYPE_CHECKING:
+    from taskhub.results import AsyncResult
+
+
+class TaskHubBackend(compat.BaseTaskBackend):
+    """Stores tasks in the database that the site's routers name for the app taskhub."""
+
+    task_class = TaskDefinition
+    supports_defer = True
+    supports_async_task = True
+    supports_get_result = True
+    supports_priority = True
+
+    def validate_task(self, task: compat.Task) -> None:
+        """Refuse a task that this backend cannot run; times are looked at when it is enqueued.
+
+        Raises:
+            InvalidTask: of django.tasks, or our InvalidOption, which is one.
+        """
+        if self.queues and task.queue_name not in self.queues:
+            raise InvalidOption(
+                f"{task.module_path}: queue_name={task.queue_name!r} is not declared; expected one of "
+                f"{', '.join(map(repr, sorted(self.queues)))} (settings.TASKS[{self.alias!r}]['QUEUES']; [] allows any)."
+            )
+        super().validate_task(task)
+
+    def enqueue(self, task: compat.Task, args: Any, kwargs: Any) -> AsyncResult:
+        """Enqueue a task; see `taskhub.queue.enqueue` for transactions and errors."""
+        from taskhub import queue, results
+
+        self.validate_task(task)
+        definition = self._ours(task)
+        task_id, row = queue.enqueue(definition, args, kwargs)
+        result = results.born(definition, task_id, row, args, kwargs, self.alias)
+        compat.task_enqueued.send(sender=type(self), task_result=result)
+        return result
+
+    def enqueue_many(self, task: compat.Task, calls: Iterable[tuple[Any, Any]]) -> list[AsyncResult]:
+        """Enqueue one task for each `(args, kwargs)`, all or none; results in the same order."""
+        from taskhub import queue, results
+
+        self.validate_task(task)
+        definition, calls = self._ours(task), list(calls)
+        ids, rows = queue.enqueue_many(definition, calls)
+        found = [
+            results.born(definition, task_id, row, args, kwargs, self.alias)
+            for task_id, row, (args, kwargs) in zip(ids, rows, calls, strict=True)
+        ]
+        for result in found:
+            compat.task_enqueued.send(sender=type(self), task_result=result)
+        return found
+
+    def get_result(self, result_id: str) -> AsyncResult:
+        """Read the result of any task.
+
+        Raises:
+            TaskResultDoesNotExist: no such task.
+        """
+        from taskhub import results
+
+        return results.load(result_id, self.alias)
+
+    def check(self, **kwargs: Any) -> Iterable[Any]:
+        """Report what would keep this backend from working (system checks)."""
+        from taskhub import checks
+
+        yield from super().check(**kwargs)
+        yield from checks.check_backend(self)
+
+    def _ours(self, task: compat.Task) -> TaskDefinition:
+        if isinstance(task, TaskDefinition):
+            return task
+        return TaskDefinition(
+            func=task.func, priority=task.priority, backend=task.backend, queue_name=task.queue_name,
+            run_after=task.run_after, takes_context=task.takes_context,
+        )  # fmt: skip
+

@@ -1,0 +1,99 @@
+"""The settings of taskhub: one frozen dataclass, read lazily from `settings.TASKHUB`."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, fields
+from difflib import get_close_matches
+from functools import cache
+from typing import Any
+
+from django.core.exceptions import ImproperlyConfigured
+from django.core.signals import setting_changed
+
+_DAY = 86_400.0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Settings:
+    """Every key of `settings.TASKHUB` in lower case, with its default. Durations are seconds.
+
+    A value must have the type of its default; numbers must lie in the `range` of the field.
+    """
+
+    heartbeat: float = field(default=5.0, metadata={"range": (0.05, 3600)})
+    lease: float = field(default=30.0, metadata={"range": (0.2, _DAY)})
+    poll_interval: float = field(default=5.0, metadata={"range": (0.01, 3600)})
+    notify: bool = True  # LISTEN/NOTIFY on PostgreSQL; off behind PgBouncer in transaction mode
+    max_payload_bytes: int = field(default=256 * 1024, metadata={"range": (1, 1 << 30)})
+    max_result_bytes: int = field(default=1024 * 1024, metadata={"range": (1, 1 << 30)})
+    shutdown_timeout: float = field(default=30.0, metadata={"range": (0, _DAY)})
+    cancel_grace: float = field(default=2.0, metadata={"range": (0, _DAY)})
+    max_worker_losses: int = field(default=3, metadata={"range": (1, 1000)})
+    max_interruptions: int = field(default=5, metadata={"range": (1, 1000)})
+    task_modules: tuple[str, ...] = ("tasks",)  # of each installed app, imported by workers
+
+
+def get() -> Settings:
+    """Return the current settings.
+
+    Raises:
+        ImproperlyConfigured: lists each unknown key and bad value of `settings.TASKHUB`.
+    """
+    return _read()
+
+
+def problems(raw: Any) -> Iterator[str]:
+    """Say what is wrong with a value of `settings.TASKHUB`, one sentence each."""
+    if not isinstance(raw, Mapping):
+        yield f"settings.TASKHUB is a {type(raw).__name__}; expected a dict."
+        return
+    known = {f.name.upper(): f for f in fields(Settings)}
+    for key, value in raw.items():
+        if key not in known:
+            close = get_close_matches(str(key).upper(), known, n=1)
+            hint = f"did you mean {close[0]!r}?" if close else f"known keys: {', '.join(known)}."
+            yield f"settings.TASKHUB has an unknown key {key!r}: {hint}"
+        elif problem := _value_problem(value, known[key].default, known[key].metadata):
+            yield f"settings.TASKHUB[{key!r}] is {value!r}; expected {problem}."
+    yield from _lease_problems(raw)
+
+
+def _value_problem(value: Any, default: Any, metadata: Mapping[str, Any]) -> str | None:
+    if isinstance(default, bool):
+        return None if isinstance(value, bool) else "True or False"
+    if isinstance(default, tuple):
+        fits = isinstance(value, list | tuple) and all(isinstance(item, str) for item in value)
+        return None if fits else "a list of strings"
+    number = int if isinstance(default, int) else (int, float)
+    low, high = metadata["range"]
+    fits = isinstance(value, number) and not isinstance(value, bool) and low <= value <= high  # type: ignore[arg-type]
+    return None if fits else f"{'a whole number' if number is int else 'a number'} from {low:g} to {high:g}"
+
+
+def _lease_problems(raw: Mapping[str, Any]) -> Iterator[str]:
+    defaults = {f.name.upper(): f.default for f in fields(Settings)}
+    heartbeat, lease = (raw.get(key, defaults[key]) for key in ("HEARTBEAT", "LEASE"))
+    both = all(isinstance(value, int | float) for value in (heartbeat, lease))
+    if both and lease < 3 * heartbeat:
+        yield (
+            f"settings.TASKHUB['LEASE'] is {lease:g} s with a HEARTBEAT of {heartbeat:g} s; expected at least three "
+            "heartbeats in a lease, so that one late heartbeat does not declare a worker dead."
+        )
+
+
+@cache
+def _read() -> Settings:
+    from django.conf import settings
+
+    raw = getattr(settings, "TASKHUB", {})
+    if found := list(problems(raw)):
+        raise ImproperlyConfigured(" ".join(found))
+    values = {key.lower(): tuple(value) if isinstance(value, list) else value for key, value in raw.items()}
+    return Settings(**values)
+
+
+def _forget(*, setting: str, **kwargs: Any) -> None:
+    if setting == "TASKHUB":
+        _read.cache_clear()
+
+
+setting_changed.connect(_forget, dispatch_uid="taskhub.conf")

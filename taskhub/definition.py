@@ -1,0 +1,117 @@
+"""TaskDefinition: a task of django.tasks with our options; `@task` makes one of a function."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any, overload
+
+from taskhub import compat, options, registry
+from taskhub.errors import InvalidOption
+
+if TYPE_CHECKING:
+    from taskhub.results import AsyncResult
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskDefinition(compat.Task):
+    """A function and how it is to be run. Immutable: `using()` returns a changed copy.
+
+    The fields are the options of `@task`; durations are seconds. `name` is what the decorator was given, else the
+    function's name (as in django.tasks); `identifier` is what the database stores: the name given, else the dotted path.
+    """
+
+    name: str = ""
+    identifier: str = ""
+    countdown: float | timedelta | None = None
+    expires: float | timedelta | datetime | None = None
+    timeout: float = 300.0
+    timeout_grace: float = 10.0
+    max_retries: int = 3
+    retry_delay: float = 1.0
+    retry_backoff: float = 2.0
+    retry_max_delay: float = 3600.0
+    retry_jitter: float = 0.1
+    retry_on: tuple[type[BaseException] | str, ...] = (Exception,)
+    no_retry_on: tuple[type[BaseException] | str, ...] = ()
+    on_worker_loss: str = "retry"
+    max_worker_losses: int | None = None
+    tags: tuple[str, ...] = ()
+    pool: str = ""
+    atomic: bool = False
+    sensitive: tuple[str, ...] = ()
+    schedulable: bool = True
+    stored: Mapping[str, Any] = field(default_factory=dict, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        set_field = object.__setattr__
+        set_field(self, "identifier", self.identifier or self.name or self.module_path)
+        set_field(self, "name", self.name or self.func.__name__)
+        for option in options.SEQUENCES:
+            set_field(self, option, options.as_tuple(option, getattr(self, option)))
+        options.validate(self)
+        compat.Task.__post_init__(self)
+
+    def using(self, **changes: Any) -> TaskDefinition:  # type: ignore[override]
+        """Return a copy with other options, as the decorator takes them, and `run_after` or `countdown`.
+
+        Raises:
+            InvalidOption: an unknown option, or a value that it does not take.
+        """
+        options.check_names(changes, self.identifier)
+        for option in ("priority", "queue_name", "run_after", "backend"):  # None means "as it is" in django.tasks
+            if option in changes and changes[option] is None:
+                del changes[option]
+        if "run_after" in changes:
+            changes.setdefault("countdown", None)
+        elif changes.get("countdown") is not None:
+            changes["run_after"] = None
+        changes["stored"] = {**self.stored, **options.to_store(changes)}
+        return replace(self, **changes)
+
+    def enqueue_many(self, calls: Iterable[tuple[Any, Any]]) -> list[AsyncResult]:
+        """Enqueue one task for each `(args, kwargs)`, all of them or none, in few statements.
+
+        Results come in the order of the calls; see `enqueue` for what is raised.
+        """
+        return self._our_backend().enqueue_many(self, calls)  # type: ignore[no-any-return]
+
+    def get_result(self, result_id: str) -> AsyncResult:
+        """Return the result of a task of this definition; see `taskhub.get_result`.
+
+        Raises:
+            TaskResultDoesNotExist: no such task. TaskResultMismatch: a task of another definition.
+        """
+        return compat.Task.get_result(self, result_id)  # type: ignore[return-value]
+
+    def _our_backend(self) -> Any:
+        backend = self.get_backend()
+        if not hasattr(backend, "enqueue_many"):
+            raise InvalidOption(
+                f"The backend {self.backend!r} in settings.TASKS is a {type(backend).__module__}.{type(backend).__qualname__}, "
+                "which has no enqueue_many; expected taskhub.backend.TaskHubBackend."
+            )
+        return backend
+
+
+@overload
+def task(function: Callable[..., Any], /) -> TaskDefinition: ...
+@overload
+def task(**given: Any) -> Callable[[Callable[..., Any]], TaskDefinition]: ...
+
+
+def task(function: Callable[..., Any] | None = None, /, **given: Any) -> Any:
+    """Make a task of a module-level function; takes the options of TaskDefinition.
+
+    Raises:
+        InvalidOption: an unknown option or a bad value, a lambda or nested function, a name that is taken.
+    """
+    options.check_names(given, getattr(function, "__qualname__", "@task"), at_definition=True)
+
+    def define(func: Callable[..., Any]) -> TaskDefinition:
+        definition = TaskDefinition(func=func, **given)
+        registry.register(definition)
+        return definition
+
+    return define(function) if function is not None else define

@@ -1,0 +1,1 @@
+"""The specification's five examples: `python -m taskhub.demo.examples simple_worker`."""

@@ -1,0 +1,273 @@
+"""Engine: the statements of the hot path, in the SQL that SQLite and MySQL share. PostgreSQL has its own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any, ClassVar
+
+from django.db import connections, transaction
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.utils import InterfaceError
+from django.utils import timezone
+
+from taskhub.engines.rows import CLAIM_COLUMNS, ZEROES, Claim, Ending, NewTask
+from taskhub.engines.wakeups import Kind, Waiter
+from taskhub.models.result import Outcome
+from taskhub.states import FINISHED, TaskState
+
+INSERT_COLUMNS = (*NewTask._fields, *ZEROES, "reason")
+INSERT_START = ", ".join(["%s"] * len(NewTask._fields) + ["0"] * len(ZEROES) + ["''"])
+RESULT_COLUMNS = (
+    "task_id", "claim_no", "attempt", "outcome", "value", "error_class", "message", "traceback", "fingerprint",
+    "worker_id", "worker_name", "started_at", "finished_at",
+)  # fmt: skip
+
+
+class Engine:
+    """The queue's statements on one database alias, on the calling thread's connection.
+
+    Each method is one transaction of its own, or a savepoint inside the caller's. Times are parameters or the
+    database's clock, never the start of the caller's transaction.
+    """
+
+    vendor: ClassVar[str]
+    lock_rows: ClassVar[str] = " FOR UPDATE"
+    has_wakeups: ClassVar[bool] = False
+
+    def __init__(self, alias: str) -> None:
+        self.alias = alias
+
+    @property
+    def connection(self) -> BaseDatabaseWrapper:
+        return connections[self.alias]
+
+    # -- time -------------------------------------------------------------------------------------------------------
+
+    def clock(self) -> Any:
+        """Return the database's time as a value or an expression for a QuerySet."""
+        return timezone.now()
+
+    def now(self) -> datetime:
+        """Return the database's time."""
+        return timezone.now()
+
+    # -- enqueue ----------------------------------------------------------------------------------------------------
+
+    def insert(self, row: NewTask) -> int:
+        """Insert one task and return its id; wakes workers when it commits."""
+        with self.connection.cursor() as cursor:
+            cursor.execute(self._insert_sql(1), self._adapt(row))
+            return int(cursor.lastrowid)
+
+    def insert_many(self, rows: Sequence[NewTask]) -> list[int]:
+        """Insert tasks, all or none, and return their ids in the same order; wakes workers when they commit."""
+        return [self.insert(row) for row in rows]
+
+    def _insert_sql(self, count: int) -> str:
+        values = ", ".join([f"({INSERT_START})"] * count)
+        return f"INSERT INTO taskhub_task ({', '.join(map(self.quote, INSERT_COLUMNS))}) VALUES {values}"
+
+    def _adapt(self, values: Iterable[Any]) -> list[Any]:
+        adapt = self.connection.ops.adapt_datetimefield_value
+        return [adapt(value) if isinstance(value, datetime) else value for value in values]
+
+    def quote(self, column: str) -> str:
+        return self.connection.ops.quote_name(column)
+
+    # -- claim ------------------------------------------------------------------------------------------------------
+
+    def claim(self, worker_id: int, wanted: Sequence[tuple[str, int]], skip_names: Sequence[str] = ()) -> list[Claim]:
+        """Give the worker up to n tasks of each queue of `wanted`, in its order, and in claim order within a queue.
+
+        Takes nothing from paused queues, nothing that has expired, and no task named in `skip_names`. Never waits
+        for a row that another claimant has locked.
+        """
+        raise NotImplementedError
+
+    def is_claimable(self, queues: Sequence[str], skip_names: Sequence[str] = ()) -> bool:
+        """Tell whether `claim` would find anything now (tasks locked by others included)."""
+        if not queues:
+            return False
+        sql, params = self._ready_ids(queues, 1, skip_names)
+        with self.connection.cursor() as cursor:
+            cursor.execute(f"SELECT EXISTS ({sql})", params)
+            return bool(cursor.fetchone()[0])
+
+    def queued_names(self) -> list[str]:
+        """Return the queues that hold a queued task, paused ones included: one index probe a queue."""
+        names: list[str] = []
+        with self.connection.cursor() as cursor:
+            while True:
+                cursor.execute(self._next_queue_sql(), [names[-1] if names else ""])
+                name = cursor.fetchone()[0]
+                if name is None:
+                    return names
+                names.append(name)
+
+    def _next_queue_sql(self) -> str:
+        return "SELECT min(queue) FROM taskhub_task WHERE state = 'queued' AND queue > %s"
+
+    def _ready_ids(self, queues: Sequence[str], limit: int, skip_names: Sequence[str]) -> tuple[str, list[Any]]:
+        """Return a SELECT of the ids that may be claimed, one indexed part a queue, and its parameters."""
+        parts, params = [], []
+        for queue in queues:
+            parts.append(f"SELECT id FROM ({self._ready_sql(limit, skip_names)}) AS q{len(parts)}")
+            params += self._ready_params(queue, skip_names)
+        return " UNION ALL ".join(parts), params
+
+    def _ready_sql(self, limit: int, skip_names: Sequence[str], columns: str = "id", index_hint: str = "") -> str:
+        skip = f" AND name NOT IN ({', '.join(['%s'] * len(skip_names))})" if skip_names else ""
+        return (
+            f"SELECT {columns} FROM taskhub_task{index_hint} WHERE {self._queue_is} "
+            f"AND (expires_at IS NULL OR expires_at > %s){skip} "
+            "AND NOT EXISTS (SELECT 1 FROM taskhub_queue WHERE taskhub_queue.name = %s AND is_paused) "
+            f"ORDER BY {self._claim_order} LIMIT {int(limit)}"
+        )
+
+    _queue_is = "state = 'queued' AND queue = %s"
+    _claim_order = "priority DESC, position, id"
+
+    def _ready_params(self, queue: str, skip_names: Sequence[str]) -> list[Any]:
+        return [queue, *self._adapt([timezone.now()]), *skip_names, queue]
+
+    def _claims(self, rows: Iterable[Sequence[Any]], queues: Sequence[str]) -> list[Claim]:
+        """Build claims of rows and sort them: the database promises no order of what an UPDATE returns."""
+        rank = {queue: index for index, queue in enumerate(queues)}
+        at = CLAIM_COLUMNS.index("enqueued_at")
+        claims = [Claim(*row[:at], self._read_time(row[at])) for row in rows]
+        return sorted(claims, key=lambda claim: (rank[claim.queue], *claim.order))
+
+    def _read_time(self, value: Any) -> datetime:
+        if isinstance(value, str):
+            value = datetime.fromisoformat(value)
+        return value if timezone.is_aware(value) else value.replace(tzinfo=UTC)
+
+    # -- what has become due ----------------------------------------------------------------------------------------
+
+    _due, _overdue = "waits_for = 'time' AND run_after", (
+        "finished_at IS NULL AND worker_id IS NULL AND expires_at IS NOT NULL AND expires_at"
+    )
+
+    def due_ids(self, limit: int) -> list[int]:
+        """Return ids of tasks that wait for a time that has come, the longest overdue first."""
+        return self._ids_until_now(self._due, limit)
+
+    def overdue_ids(self, limit: int) -> list[int]:
+        """Return ids of waiting tasks whose expiry has passed."""
+        return self._ids_until_now(self._overdue, limit)
+
+    def seconds_to_next_due(self) -> float | None:
+        """Return the seconds until the next task is due (0 or less: overdue); None where nothing waits for its time."""
+        condition, _, column = self._due.rpartition(" ")
+        with self.connection.cursor() as cursor:
+            where = f"{condition} {column} IS NOT NULL"
+            cursor.execute(f"SELECT {column} FROM taskhub_task WHERE {where} ORDER BY {column} LIMIT 1")
+            row = cursor.fetchone()
+        return None if row is None else (self._read_time(row[0]) - self.now()).total_seconds()
+
+    def _ids_until_now(self, condition: str, limit: int) -> list[int]:
+        column = condition.rpartition(" ")[2]
+        sql = f"SELECT id FROM taskhub_task WHERE {condition} <= %s ORDER BY {column} LIMIT {int(limit)}"
+        with self.connection.cursor() as cursor:
+            cursor.execute(sql, self._adapt([self.now()]))
+            return [row[0] for row in cursor.fetchall()]
+
+    # -- finish -----------------------------------------------------------------------------------------------------
+
+    def finish(self, worker_id: int, worker_name: str, endings: Sequence[Ending]) -> set[int]:
+        """Record how claims of one worker ended; return the ids of the tasks whose fence held.
+
+        A task that would go on (retry, snooze, give-back) although its cancellation was asked for ends as cancelled.
+
+        Raises:
+            DatabaseError: nothing of the batch was written.
+        """
+        by_id = {ending.task_id: ending for ending in endings}
+        marks = ", ".join(["%s"] * len(by_id))
+        with transaction.atomic(self.alias), self.connection.cursor() as cursor:
+            cursor.execute(
+                f"SELECT id, claim_no, cancel_requested_at IS NOT NULL, reason, attempt FROM taskhub_task "
+                f"WHERE id IN ({marks}) AND state = 'running' AND worker_id = %s ORDER BY id{self.lock_rows}",
+                [*by_id, worker_id],
+            )
+            held = [
+                (self._respect_cancel(by_id[id_], bool(asked), reason), attempt)
+                for id_, claim_no, asked, reason, attempt in cursor.fetchall()
+                if by_id[id_].claim_no == claim_no
+            ]
+            if held:
+                cursor.executemany(_FINISH_TASK, [self._finish_params(ending) for ending, _ in held])
+                results = [
+                    self._result_params(ending, attempt, worker_id, worker_name)
+                    for ending, attempt in held
+                    if ending.outcome
+                ]
+                if results:
+                    cursor.executemany(_INSERT_RESULT, results)
+        return {ending.task_id for ending, _ in held}
+
+    def _respect_cancel(self, ending: Ending, is_asked: bool, reason: str) -> Ending:
+        if not is_asked or ending.state in FINISHED:
+            return ending
+        outcome = ending.outcome and Outcome.CANCELLED
+        return replace(ending, state=TaskState.CANCELLED, outcome=outcome, delay=None, reason=reason or ending.reason)
+
+    def _finish_params(self, ending: Ending) -> list[Any]:
+        is_over = ending.state in FINISHED
+        due = None if ending.delay is None else ending.finished_at + timedelta(seconds=ending.delay)
+        started = ending.started_at if ending.outcome else None
+        return self._adapt(
+            [
+                ending.state.value, ending.waits_for.value, due, started, ending.finished_at if is_over else None,
+                0 if ending.is_attempt_spent else 1, ending.failures, ending.losses, ending.interruptions,
+                ending.reason, is_over, ending.task_id,
+            ]
+        )  # fmt: skip
+
+    def _result_params(self, ending: Ending, attempt: int, worker_id: int, worker_name: str) -> list[Any]:
+        return self._adapt(
+            [
+                ending.task_id, ending.claim_no, attempt, ending.outcome, ending.value, ending.error_class,
+                ending.message, ending.traceback, ending.fingerprint, worker_id, worker_name,
+                ending.started_at, ending.finished_at,
+            ]
+        )  # fmt: skip
+
+    # -- wake-up ----------------------------------------------------------------------------------------------------
+
+    def notify(self, kind: Kind, queue: str = "") -> None:
+        """Wake those who wait, when the caller's transaction commits. Databases that need no telling do nothing."""
+
+    def waiter(self) -> Waiter:
+        """Return a new waiter with whatever connection it needs; the caller closes it."""
+        return Waiter(self.alias)
+
+    # -- errors -----------------------------------------------------------------------------------------------------
+
+    def is_conflict(self, error: BaseException) -> bool:
+        """Tell whether `error` is a deadlock, a serialization failure or a lock held for too long."""
+        return self.code_of(error) in self.conflicts
+
+    def is_transient(self, error: BaseException) -> bool:
+        """Tell whether trying the same again may help: a conflict, a lost connection, a server that is not ready."""
+        return isinstance(error, InterfaceError) or self.is_conflict(error) or self.code_of(error) in self.troubles
+
+    conflicts: ClassVar[frozenset[str]]
+    troubles: ClassVar[frozenset[str]]
+
+    def code_of(self, error: BaseException) -> str:
+        """Return the database's own code of an error that came through Django, or ""."""
+        raise NotImplementedError
+
+
+_FINISH_TASK = (
+    "UPDATE taskhub_task SET state = %s, waits_for = %s, run_after = COALESCE(%s, run_after), "
+    "started_at = COALESCE(%s, started_at), finished_at = %s, attempt = attempt - %s, failures = failures + %s, "
+    "losses = losses + %s, interruptions = interruptions + %s, reason = COALESCE(NULLIF(%s, ''), reason), "
+    "unique_lock = CASE WHEN %s THEN NULL ELSE unique_lock END, worker_id = NULL WHERE id = %s"
+)
+_INSERT_RESULT = (
+    f"INSERT INTO taskhub_result ({', '.join(RESULT_COLUMNS)}) VALUES ({', '.join(['%s'] * len(RESULT_COLUMNS))})"
+)

@@ -1,0 +1,82 @@
+"""The engine for MySQL 8 and MariaDB 10.6 and later: row locks with SKIP LOCKED, no RETURNING."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from django.db import transaction
+from django.db.models import DateTimeField, Func
+
+from taskhub.engines.base import Engine
+from taskhub.engines.rows import CLAIM_COLUMNS, Claim, NewTask
+
+# A clean walk of the claim index is certain only when the optimizer is told so: its statistics may be old.
+_HINT = " FORCE INDEX (taskhub_task_claim)"
+_ROWS_PER_INSERT = 200
+
+
+class MySQL(Engine):
+    """MySQL has no partial indexes: a generated column that is NULL unless the task is queued leads its claim index."""
+
+    vendor = "mysql"
+    _queue_is = "queued_in = %s"
+    _claim_order = "queued_in, priority DESC, position, id"
+    _due, _overdue = "due_at", "overdue_at"
+
+    def clock(self) -> Any:
+        return Func(template="UTC_TIMESTAMP(6)", output_field=DateTimeField())
+
+    def now(self) -> datetime:
+        with self.connection.cursor() as cursor:
+            cursor.execute("SELECT UTC_TIMESTAMP(6)")
+            return self._read_time(cursor.fetchone()[0])
+
+    def insert_many(self, rows: Sequence[NewTask]) -> list[int]:
+        ids: list[int] = []
+        with transaction.atomic(self.alias), self.connection.cursor() as cursor:
+            for start in range(0, len(rows), _ROWS_PER_INSERT):
+                part = rows[start : start + _ROWS_PER_INSERT]
+                cursor.execute(self._insert_sql(len(part)), [value for row in part for value in self._adapt(row)])
+                # InnoDB numbers the rows of one INSERT … VALUES consecutively, from the first id that it reports
+                # ("simple inserts", also with innodb_autoinc_lock_mode = 2), in steps of auto_increment_increment.
+                ids += range(cursor.lastrowid, cursor.lastrowid + len(part) * self._id_step(cursor), self._id_step(cursor))
+        return ids
+
+    def _id_step(self, cursor: Any) -> int:
+        if not hasattr(self, "_step"):
+            cursor.execute("SELECT @@auto_increment_increment")
+            self._step = int(cursor.fetchone()[0])
+        return self._step
+
+    def _ready_sql(self, limit: int, skip_names: Sequence[str], columns: str = "id", index_hint: str = _HINT) -> str:
+        return super()._ready_sql(limit, skip_names, columns, index_hint)
+
+    def _next_queue_sql(self) -> str:
+        return "SELECT min(queued_in) FROM taskhub_task WHERE queued_in > %s"
+
+    def claim(self, worker_id: int, wanted: Sequence[tuple[str, int]], skip_names: Sequence[str] = ()) -> list[Claim]:
+        rows: list[Sequence[Any]] = []
+        with transaction.atomic(self.alias), self.connection.cursor() as cursor:
+            for queue, limit in wanted:
+                sql = self._ready_sql(limit, skip_names, ", ".join(CLAIM_COLUMNS))
+                cursor.execute(f"{sql} FOR UPDATE SKIP LOCKED", self._ready_params(queue, skip_names))
+                rows += cursor.fetchall()
+            if rows:
+                marks = ", ".join(["%s"] * len(rows))
+                cursor.execute(
+                    "UPDATE taskhub_task SET state = 'running', worker_id = %s, claim_no = claim_no + 1, "
+                    f"attempt = attempt + 1, started_at = UTC_TIMESTAMP(6) WHERE id IN ({marks})",
+                    [worker_id, *sorted(row[0] for row in rows)],
+                )
+        claims = self._claims(rows, [queue for queue, _ in wanted])
+        return [claim._replace(claim_no=claim.claim_no + 1, attempt=claim.attempt + 1) for claim in claims]
+
+    # Deadlock, lock wait timeout, record changed since last read.
+    conflicts = frozenset({"1213", "1205", "1020"})
+    # Server shutting down, too many connections, read-only (failover), no server, server gone or lost.
+    troubles = frozenset({"1053", "1040", "1290", "1792", "1836", "1927", "2002", "2003", "2006", "2013", "2055", "0"})
+
+    def code_of(self, error: BaseException) -> str:
+        return str(error.args[0]) if error.args else ""

@@ -1,0 +1,179 @@
+"""The engine for PostgreSQL: one statement for each verb of the hot path, and NOTIFY to wake who waits."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from django.db import transaction
+from django.db.models import DateTimeField, Func
+from django.db.utils import OperationalError
+
+from taskhub import conf
+from taskhub.engines.base import INSERT_COLUMNS, INSERT_START, RESULT_COLUMNS, Engine
+from taskhub.engines.listener import CHANNEL, Listener
+from taskhub.engines.rows import CLAIM_COLUMNS, Claim, Ending, NewTask
+from taskhub.engines.wakeups import Debounce, Kind, Waiter
+from taskhub.states import FINISHED, TaskState
+
+
+class PostgreSQL(Engine):
+    """Notifications ride in the statement that they tell of: they arrive if and when it commits."""
+
+    vendor = "postgresql"
+    has_wakeups = True
+
+    def __init__(self, alias: str) -> None:
+        super().__init__(alias)
+        self._debounce = Debounce()
+
+    def clock(self) -> Any:
+        return Func(function="clock_timestamp", output_field=DateTimeField())
+
+    def now(self) -> datetime:
+        with self.connection.cursor() as cursor:
+            cursor.execute("SELECT clock_timestamp()")
+            return cursor.fetchone()[0]  # type: ignore[no-any-return]
+
+    # -- enqueue ----------------------------------------------------------------------------------------------------
+
+    def insert(self, row: NewTask) -> int:
+        payload = _payload(row)
+        should_notify = self._should_notify(payload)
+        with self.connection.cursor() as cursor:
+            if should_notify:
+                cursor.execute(_INSERT_AND_NOTIFY, [*row, payload])
+            else:
+                cursor.execute(_INSERT, row)
+            return int(cursor.fetchone()[0])
+
+    def insert_many(self, rows: Sequence[NewTask]) -> list[int]:
+        """COPY, with ids drawn in advance; rows with a unique key by INSERT, so that a conflict is named."""
+        with transaction.atomic(self.alias), self.connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT nextval(pg_get_serial_sequence('taskhub_task', 'id')) FROM generate_series(1, %s)", [len(rows)]
+            )
+            ids = sorted(row[0] for row in cursor.fetchall())
+            with cursor.copy(_COPY) as copy:  # type: ignore[attr-defined]
+                for id_, row in zip(ids, rows, strict=True):
+                    copy.write_row((id_, *row, *_ZEROES))
+            for payload in sorted({_payload(row) for row in rows}):
+                if conf.get().notify:
+                    cursor.execute("SELECT pg_notify(%s, %s)", [CHANNEL, payload])
+        return ids
+
+    # -- claim ------------------------------------------------------------------------------------------------------
+
+    def claim(self, worker_id: int, wanted: Sequence[tuple[str, int]], skip_names: Sequence[str] = ()) -> list[Claim]:
+        parts, params = [], []
+        for queue, limit in wanted:
+            parts.append(f"q{len(parts)} AS MATERIALIZED ({self._ready_sql(limit, skip_names)} FOR UPDATE SKIP LOCKED)")
+            params += self._ready_params(queue, skip_names)
+        picked = " UNION ALL ".join(f"SELECT id FROM q{number}" for number in range(len(parts)))
+        # = ANY(ARRAY(…)) is an index scan of the primary key whatever the statistics say; a join may not be.
+        sql = (
+            f"WITH {', '.join(parts)} UPDATE taskhub_task SET state = 'running', worker_id = %s, "
+            "claim_no = claim_no + 1, attempt = attempt + 1, started_at = clock_timestamp() "
+            f"WHERE id = ANY(ARRAY({picked})) RETURNING {_CLAIM_COLUMNS}"
+        )
+        with self.connection.cursor() as cursor:
+            cursor.execute(sql, [*params, worker_id])
+            return self._claims(cursor.fetchall(), [queue for queue, _ in wanted])
+
+    # -- finish -----------------------------------------------------------------------------------------------------
+
+    def finish(self, worker_id: int, worker_name: str, endings: Sequence[Ending]) -> set[int]:
+        """As the base says; those that end for good, nearly all, are written in one statement."""
+        over = [ending for ending in endings if ending.state in FINISHED and ending.outcome]
+        rest = [ending for ending in endings if not (ending.state in FINISHED and ending.outcome)]
+        done = super().finish(worker_id, worker_name, rest) if rest else set()
+        if over:
+            sql = _FINISH_AND_NOTIFY if self._should_notify(Kind.FINISHED.value) else _FINISH
+            columns = zip(*(_finish_row(ending) for ending in over), strict=True)
+            with self.connection.cursor() as cursor:
+                cursor.execute(sql, [*map(list, columns), worker_id, worker_id, worker_name])
+                done |= {row[0] for row in cursor.fetchall()}
+        return done
+
+    # -- wake-up ----------------------------------------------------------------------------------------------------
+
+    def notify(self, kind: Kind, queue: str = "") -> None:
+        if conf.get().notify:
+            with self.connection.cursor() as cursor:
+                cursor.execute("SELECT pg_notify(%s, %s)", [CHANNEL, f"{kind} {queue}"])
+
+    def waiter(self) -> Waiter:
+        return Listener(self.alias) if conf.get().notify else super().waiter()
+
+    def _should_notify(self, payload: str) -> bool:
+        # Inside a transaction nobody knows when it commits, so nothing may be left out; PostgreSQL merges repetitions.
+        return conf.get().notify and (self.connection.in_atomic_block or self._debounce.should_send(payload))
+
+    # -- errors -----------------------------------------------------------------------------------------------------
+
+    conflicts = frozenset({"40001", "40P01", "55P03"})
+    # By class: connection, insufficient resources, operator intervention; and read-only (failover).
+    troubles = frozenset({"08", "53", "57", "25006"})
+
+    def code_of(self, error: BaseException) -> str:
+        cause = error.__cause__
+        if isinstance(error, OperationalError) and cause is not None and getattr(cause, "sqlstate", None) is None:
+            return "08"  # the connection broke: the server had no say
+        return getattr(cause, "sqlstate", None) or "?"
+
+    def is_transient(self, error: BaseException) -> bool:
+        return super().is_transient(error) or self.code_of(error)[:2] in self.troubles
+
+
+def _payload(row: NewTask) -> str:
+    kind = Kind.QUEUED if row.state == TaskState.QUEUED else Kind.DUE_EARLIER
+    return f"{kind} {row.queue}"
+
+
+_ZEROES = (0, 0, 0, 0, 0, "")
+_CLAIM_COLUMNS = ", ".join(CLAIM_COLUMNS)
+_INSERT = f"INSERT INTO taskhub_task ({', '.join(INSERT_COLUMNS)}) VALUES ({INSERT_START}) RETURNING id"
+_INSERT_AND_NOTIFY = f"WITH new AS ({_INSERT}) SELECT id, pg_notify('{CHANNEL}', %s) FROM new"
+_COPY = f"COPY taskhub_task (id, {', '.join(INSERT_COLUMNS)}) FROM STDIN"
+
+_FINISH_TYPES = {
+    "id": "bigint", "claim_no": "int", "state": "text", "started_at": "timestamptz", "finished_at": "timestamptz",
+    "failures": "int", "losses": "int", "interruptions": "int", "reason": "text", "outcome": "text", "value": "text",
+    "error_class": "text", "message": "text", "traceback": "text", "fingerprint": "text",
+}  # fmt: skip
+
+
+def _finish_row(ending: Ending) -> tuple[Any, ...]:
+    return (
+        ending.task_id, ending.claim_no, ending.state.value, ending.started_at, ending.finished_at,
+        ending.failures, ending.losses, ending.interruptions, ending.reason, str(ending.outcome), ending.value,
+        ending.error_class, ending.message, ending.traceback, ending.fingerprint,
+    )  # fmt: skip
+
+
+# Rows are locked in the order of their ids before they are written; a Result is written only where the fence held.
+_FINISH = f"""
+WITH ended AS MATERIALIZED (
+    SELECT * FROM unnest({", ".join(f"%s::{kind}[]" for kind in _FINISH_TYPES.values())})
+        AS ended({", ".join(_FINISH_TYPES)})
+), held AS MATERIALIZED (
+    SELECT id, claim_no, attempt FROM taskhub_task
+    WHERE id = ANY(ARRAY(SELECT id FROM ended)) AND state = 'running' AND worker_id = %s ORDER BY id FOR UPDATE
+), fenced AS MATERIALIZED (
+    SELECT ended.*, held.attempt FROM ended JOIN held USING (id, claim_no)
+), written AS (
+    UPDATE taskhub_task AS task SET
+        state = fenced.state, started_at = fenced.started_at, finished_at = fenced.finished_at,
+        failures = task.failures + fenced.failures, losses = task.losses + fenced.losses,
+        interruptions = task.interruptions + fenced.interruptions,
+        reason = coalesce(nullif(fenced.reason, ''), task.reason), unique_lock = NULL, worker_id = NULL
+    FROM fenced WHERE task.id = fenced.id AND task.id = ANY(ARRAY(SELECT id FROM fenced))
+), recorded AS (
+    INSERT INTO taskhub_result ({", ".join(RESULT_COLUMNS)})
+    SELECT id, claim_no, attempt, outcome, value::jsonb, error_class, message, traceback, fingerprint,
+        %s, %s, started_at, finished_at FROM fenced
+)
+SELECT id FROM fenced"""
+# One notification a statement: the lateral row is computed once.
+_FINISH_AND_NOTIFY = f"{_FINISH}, pg_notify('{CHANNEL}', '{Kind.FINISHED} ')"

@@ -1,0 +1,124 @@
+"""The errors of taskhub: one base; the docstring is the message where none is given."""
+
+from typing import Any
+
+from taskhub.compat import InvalidTask
+
+
+class TaskhubError(Exception):
+    """Something went wrong in taskhub."""
+
+    def __init__(self, message: str | None = None) -> None:
+        super().__init__(message or (self.__doc__ or "").split("\n")[0])
+
+
+class InvalidOption(TaskhubError, InvalidTask):
+    """A task was defined or enqueued with an option that cannot be used."""
+
+
+class InvalidArguments(TaskhubError, TypeError, ValueError):
+    """A task's arguments cannot be stored as JSON."""
+
+
+class PayloadTooLarge(InvalidArguments):
+    """A task's arguments are larger than TASKHUB["MAX_PAYLOAD_BYTES"]."""
+
+
+class UnknownTask(TaskhubError, LookupError):
+    """No task is registered under this name."""
+
+
+class EnqueueFailed(TaskhubError):
+    """The database refused the task; nothing was written."""
+
+
+class DuplicateTask(TaskhubError):
+    """A live task holds the same unique key."""
+
+
+class IllegalTransition(TaskhubError):
+    """The task's state does not allow this change."""
+
+
+class StaleClaim(TaskhubError):
+    """Another claim has taken the task over; this outcome was not recorded."""
+
+
+class ResultNotStorable(TaskhubError):
+    """The task ended, but the database refused its outcome."""
+
+
+class DamagedTask(TaskhubError):
+    """The task's row does not hold what a task needs to run."""
+
+
+class WorkerLost(TaskhubError):
+    """The worker died while the task ran."""
+
+
+class InsideTransaction(TaskhubError):
+    """The task was enqueued in this transaction, which has not been committed: no worker can see it yet."""
+
+
+class ResultTimeout(TaskhubError, TimeoutError):
+    """The task did not end in time."""
+
+
+class TaskFailed(TaskhubError):
+    """The task failed for good."""
+
+    def __init__(self, message: str | None = None, *, error_class: str = "", traceback: str = "") -> None:
+        super().__init__(message)
+        self.error_class = error_class
+        self.traceback = traceback
+
+
+class TaskCancelled(TaskhubError):
+    """The task was cancelled."""
+
+
+class TaskExpired(TaskhubError):
+    """The task was not started before it expired."""
+
+
+class Cancel(TaskhubError):
+    """Raised by a task to end as cancelled."""
+
+    def __init__(self, reason: str = "") -> None:
+        super().__init__(reason or "cancelled by the task itself")
+        self.reason = str(self)
+
+
+class RetryTask(TaskhubError):
+    """Raised by a task to be tried again: counts as a failed attempt.
+
+    `delay` in seconds replaces the backoff; without retries left the task fails with this error.
+    """
+
+    def __init__(self, message: str | None = None, *, delay: float | None = None) -> None:
+        super().__init__(message)
+        self.delay = _seconds(delay)
+
+
+class Snooze(TaskhubError):
+    """Raised by a task to be run again after `delay` seconds, without spending an attempt."""
+
+    def __init__(self, delay: float, message: str | None = None) -> None:
+        super().__init__(message)
+        self.delay: float = _seconds(delay) or 0.0
+
+
+class TaskTimeout(BaseException):
+    """The task ran longer than its timeout. Raised inside the task."""
+
+
+class TaskAborted(BaseException):
+    """The task was cancelled while it ran. Raised inside the task."""
+
+
+def _seconds(delay: Any) -> float | None:
+    if delay is None:
+        return None
+    if isinstance(delay, bool) or not isinstance(delay, int | float) or not 0 <= delay < float("inf"):
+        raise ValueError(f"delay={delay!r}: expected a number of seconds, zero or more.")
+    return float(delay)

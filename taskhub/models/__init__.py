@@ -1,0 +1,22 @@
+"""The tables of taskhub, one model per module: fields, constraints, indexes and display; no transitions."""
+
+from taskhub.models.audit import AuditEntry
+from taskhub.models.catalog import TaskCatalog
+from taskhub.models.progress import Progress
+from taskhub.models.queue import Queue
+from taskhub.models.result import Outcome, Result
+from taskhub.models.tag import TaskTag
+from taskhub.models.task import Task
+from taskhub.models.worker import Worker
+
+__all__ = [
+    "AuditEntry",
+    "Outcome",
+    "Progress",
+    "Queue",
+    "Result",
+    "Task",
+    "TaskCatalog",
+    "TaskTag",
+    "Worker",
+]

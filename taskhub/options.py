@@ -1,0 +1,154 @@
+"""The options of a task: their names, what they take, and which of them a row stores."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime, timedelta
+from difflib import get_close_matches
+from inspect import isclass
+from typing import TYPE_CHECKING, Any
+
+from taskhub.errors import InvalidOption
+from taskhub.text import is_storable
+
+if TYPE_CHECKING:
+    from taskhub.definition import TaskDefinition
+
+POOLS = ("", "process", "thread", "async")
+SEQUENCES = ("retry_on", "no_retry_on", "tags", "sensitive")
+MAX_NAME, MAX_QUEUE, MAX_TAG, MAX_TAGS = 200, 100, 100, 50
+
+_PLACE = {"queue_name", "priority", "run_after", "countdown", "backend", "takes_context", "expires"}
+_STORED = {  # what differs from the definition is kept in the row's `options`
+    "timeout",
+    "timeout_grace",
+    "retry_delay",
+    "retry_backoff",
+    "retry_max_delay",
+    "retry_jitter",
+    "retry_on",
+    "no_retry_on",
+    "on_worker_loss",
+    "max_worker_losses",
+    "atomic",
+}
+_OTHER = {"max_retries", "tags", "pool", "sensitive", "schedulable"}
+USABLE = _PLACE | _STORED | _OTHER
+DEFINABLE = (USABLE | {"name"}) - {"run_after"}
+
+
+def check_names(given: Mapping[str, Any], of: str, *, at_definition: bool = False) -> None:
+    """Refuse options that do not exist, or that this place does not take."""
+    allowed = DEFINABLE if at_definition else USABLE
+    for option in given:
+        if option in allowed:
+            continue
+        if option == "run_after":
+            raise InvalidOption(f"{of}: run_after cannot be fixed in the decorator. Use .using(run_after=…) when you enqueue.")
+        if option == "name":
+            raise InvalidOption(f"{of}: a task's name is given once, in @task(name=…); .using() cannot change it.")
+        close = get_close_matches(option, allowed, n=1)
+        hint = f"did you mean {close[0]!r}?" if close else f"known options: {', '.join(sorted(allowed))}."
+        raise InvalidOption(f"{of}: unknown option {option!r}; {hint}")
+
+
+def as_tuple(option: str, value: Any) -> tuple[Any, ...]:
+    """Return a list option as a tuple; one exception class may stand for a tuple of one."""
+    if isclass(value) and issubclass(value, BaseException):
+        return (value,)
+    if isinstance(value, str) or not isinstance(value, Iterable):
+        raise InvalidOption(f"{option}={value!r}: expected a list, got a {type(value).__name__}.")
+    return tuple(value)
+
+
+def to_store(changes: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what of `changes` a row's `options` must carry, as JSON values."""
+    stored = {option: changes[option] for option in changes if option in _STORED}
+    for option in ("retry_on", "no_retry_on"):
+        if option in stored:
+            stored[option] = [path(item) for item in as_tuple(option, stored[option])]
+    return stored
+
+
+def path(item: type[BaseException] | str) -> str:
+    """Return the dotted path of an exception class (or the path itself)."""
+    return item if isinstance(item, str) else f"{item.__module__}.{item.__qualname__}"
+
+
+def matches(error: BaseException, kinds: Iterable[type[BaseException] | str]) -> bool:
+    """Tell whether `error` is of one of the kinds, given as classes or as dotted paths; imports nothing."""
+    paths = {path(cls) for cls in type(error).__mro__}
+    return any(path(kind) in paths for kind in kinds)
+
+
+def validate(definition: TaskDefinition) -> None:
+    """Refuse a definition with a value that its option does not take.
+
+    Raises:
+        InvalidOption: names the task, the option, the value and what was expected.
+    """
+    if definition.func.__name__ == "<lambda>" or "<locals>" in definition.func.__qualname__:
+        raise InvalidOption(
+            f"{definition.module_path} is a lambda or a nested function, which a worker could not find by its name; "
+            "expected a function defined at the top level of a module."
+        )
+    for option, (is_good, expected) in _RULES.items():
+        value = getattr(definition, option)
+        if not is_good(value):
+            raise InvalidOption(f"{definition.identifier}: {option}={value!r}; expected {expected}.")
+    if definition.countdown is not None and definition.run_after is not None:
+        raise InvalidOption(f"{definition.identifier}: countdown and run_after exclude each other; give one of them.")
+
+
+def _number(low: float, high: float = math.inf, *, whole: bool = False) -> Callable[[Any], bool]:
+    kinds = int if whole else (int, float)
+    return lambda value: isinstance(value, kinds) and not isinstance(value, bool) and low <= value <= high and math.isfinite(value)
+
+
+def _text(limit: int) -> Callable[[Any], bool]:
+    return lambda value: isinstance(value, str) and 0 < len(value) <= limit and is_storable(value)
+
+
+def _seconds_or_delta(value: Any) -> bool:
+    if isinstance(value, timedelta):
+        return value >= timedelta(0)
+    return value is None or _number(0, 1e10)(value)
+
+
+def _exceptions(value: Any) -> bool:
+    return all(isinstance(item, str) or (isclass(item) and issubclass(item, BaseException)) for item in value)
+
+
+def _bool(value: Any) -> bool:
+    return isinstance(value, bool)
+
+
+_Rule = tuple[Callable[[Any], bool], str]
+_RULES: dict[str, _Rule] = {
+    "identifier": (_text(MAX_NAME), f"a text of 1 to {MAX_NAME} characters, without NUL"),
+    "queue_name": (_text(MAX_QUEUE), f"a text of 1 to {MAX_QUEUE} characters, without NUL"),
+    "priority": (_number(-100, 100, whole=True), "a whole number from -100 to 100"),
+    "countdown": (_seconds_or_delta, "seconds or a timedelta, zero or more"),
+    "expires": (lambda v: isinstance(v, datetime) or _seconds_or_delta(v), "seconds, a timedelta or an aware datetime"),
+    "timeout": (_number(0.001, 1e8), "a number of seconds above zero"),
+    "timeout_grace": (_number(0, 1e8), "a number of seconds, zero or more"),
+    "max_retries": (_number(0, 10_000, whole=True), "a whole number from 0 to 10000"),
+    "retry_delay": (_number(0, 1e8), "a number of seconds, zero or more"),
+    "retry_backoff": (_number(1, 1000), "a factor from 1 to 1000"),
+    "retry_max_delay": (_number(0, 1e8), "a number of seconds, zero or more"),
+    "retry_jitter": (_number(0, 1), "a share from 0 to 1"),
+    "retry_on": (_exceptions, "exception classes"),
+    "no_retry_on": (_exceptions, "exception classes"),
+    "on_worker_loss": (lambda value: value in ("retry", "fail"), "'retry' or 'fail'"),
+    "max_worker_losses": (lambda v: v is None or _number(0, 1000, whole=True)(v), "a whole number from 0 to 1000"),
+    "tags": (
+        lambda value: len(value) <= MAX_TAGS and all(map(_text(MAX_TAG), value)),
+        f"at most {MAX_TAGS} strings of 1 to {MAX_TAG} characters",
+    ),
+    "pool": (lambda value: value in POOLS, "'process', 'thread' or 'async'"),
+    "atomic": (_bool, "True or False"),
+    "sensitive": (lambda value: all(map(_text(MAX_TAG), value)), "names of arguments"),
+    "schedulable": (_bool, "True or False"),
+    "takes_context": (_bool, "True or False"),
+}

@@ -1,0 +1,83 @@
+"""Arguments and results as JSON: what may be stored, and how it is written and read."""
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from taskhub.errors import DamagedTask, InvalidArguments
+from taskhub.text import is_storable
+
+_MAX_DEPTH = 100
+
+
+def normalize(value: Any, where: str) -> Any:
+    """Return `value` built of JSON types only (tuples become lists, UTF-8 bytes become text, as in django.tasks).
+
+    Raises:
+        InvalidArguments: names the offending place (`where` is the root's name) and what was expected.
+    """
+    return _normalize(value, where, 0)
+
+
+def _normalize(value: Any, where: str, depth: int) -> Any:
+    kind = type(value)
+    if kind is str:
+        if not is_storable(value):
+            raise InvalidArguments(f"{where} holds a NUL character or a lone surrogate: {value!r:.80}. No database stores it.")
+        return value
+    if kind is int or kind is bool or value is None:
+        return value
+    if kind is float:
+        if not math.isfinite(value):
+            raise InvalidArguments(f"{where} is {value!r}: JSON has no such number. Pass a finite number or None.")
+        return value
+    if depth > _MAX_DEPTH:
+        raise InvalidArguments(f"{where:.200} is nested more than {_MAX_DEPTH} levels deep, or contains itself.")
+    if isinstance(value, Mapping):
+        out = {}
+        for key, item in value.items():
+            if not isinstance(key, str):
+                raise InvalidArguments(f"{where} has the key {key!r} of type {type(key).__name__}: JSON keys are strings.")
+            out[_normalize(str(key), f"a key of {where}", depth)] = _normalize(item, f"{where}[{key!r}]", depth + 1)
+        return out
+    if isinstance(value, str | int | float):  # subclasses, such as the members of a StrEnum
+        plain = next(base for base in (str, bool, int, float) if isinstance(value, base))
+        return _normalize(plain(value), where, depth)
+    if isinstance(value, bytes):
+        try:
+            return _normalize(value.decode(), where, depth)
+        except UnicodeDecodeError as error:
+            raise InvalidArguments(f"{where} is bytes that are not UTF-8: {value!r:.80}.") from error
+    if isinstance(value, Sequence):
+        return [_normalize(item, f"{where}[{index}]", depth + 1) for index, item in enumerate(value)]
+    raise InvalidArguments(
+        f"{where} is a {kind.__module__}.{kind.__qualname__}, which is not JSON-serializable: {value!r:.80}. "
+        "Pass strings, numbers, booleans, None, lists and dicts; of a model instance pass its primary key."
+    )
+
+
+def dump(value: Any) -> str:
+    """Write a normalized value as compact JSON text."""
+    return _ENCODE(value)
+
+
+_ENCODE = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"), check_circular=False).encode
+
+
+def load_args(args: Any, kwargs: Any) -> tuple[list[Any], dict[str, Any]]:
+    """Read a task's stored arguments, given as JSON text or as what a driver made of it.
+
+    Raises:
+        DamagedTask: the row was changed by hand into something that is not a list and an object.
+    """
+    values = []
+    for column, stored, kind in (("args", args, list), ("kwargs", kwargs, dict)):
+        try:
+            value = json.loads(stored) if isinstance(stored, str | bytes) else stored
+        except ValueError as error:
+            raise DamagedTask(f"The column {column} of this task is not JSON: {stored!r:.80} ({error}).") from error
+        if not isinstance(value, kind):
+            raise DamagedTask(f"The column {column} of this task is {stored!r:.80}; expected a JSON {'array' if kind is list else 'object'}.")
+        values.append(value)
+    return values[0], values[1]

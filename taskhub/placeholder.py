@@ -1,0 +1,38 @@
+"""The definition that belongs to a row: the registered one as the row was enqueued, or a stand-in for unknown code."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from taskhub import compat, registry
+from taskhub.definition import TaskDefinition
+from taskhub.errors import TaskhubError, UnknownTask
+from taskhub.models import Task
+
+
+def definition_for(task: Task, backend: str) -> compat.Task:
+    """Return the definition of a task's row with the row's queue, priority and time.
+
+    Where this process does not have the code, an UnknownDefinition takes its place, so that results can be read.
+    """
+    known = registry.find(task.name) or UnknownDefinition(func=_unknown, identifier=task.name, name=task.name)
+    try:
+        return known.using(
+            queue_name=task.queue, priority=task.priority, run_after=task.run_after, backend=backend,
+        )  # fmt: skip
+    except (TaskhubError, compat.InvalidTask):  # a queue that the settings no longer declare
+        return known
+
+
+class UnknownDefinition(TaskDefinition):
+    """Stands for a task whose code this process does not have: it can be looked at, not run."""
+
+    __slots__ = ()
+
+    @property
+    def module_path(self) -> str:
+        return self.identifier
+
+
+def _unknown(*args: Any, **kwargs: Any) -> None:
+    raise UnknownTask("This process does not have the code of this task.")

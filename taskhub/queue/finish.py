@@ -1,0 +1,65 @@
+"""Finish: record how attempts ended, so that one bad value spoils its own task only."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import replace
+
+from django.db.utils import Error
+
+from taskhub.engines import Engine
+from taskhub.engines.rows import Ending
+from taskhub.errors import ResultNotStorable
+from taskhub.models import Outcome
+from taskhub.states import TaskState
+from taskhub.text import storable
+
+logger = logging.getLogger("taskhub.queue")
+
+
+def finish(engine: Engine, worker_id: int, worker_name: str, endings: Sequence[Ending]) -> list[Ending]:
+    """Record endings of one child's claims; return those recorded, as they were recorded.
+
+    One whose fence does not hold (another claim has taken the task over) is logged and dropped. An error that trying
+    again cannot help bisects the batch until the ending that causes it is alone: that task fails with
+    ResultNotStorable.
+
+    Raises:
+        DatabaseError: of the connection, a deadlock or a lock; what was not recorded may be passed again, and what
+        was recorded is then dropped by its fence.
+    """
+    if not endings:
+        return []
+    try:
+        held = engine.finish(worker_id, worker_name, endings)
+    except Error as error:
+        if engine.is_transient(error):
+            raise
+        if len(endings) > 1:
+            middle = len(endings) // 2
+            first = finish(engine, worker_id, worker_name, endings[:middle])
+            return first + finish(engine, worker_id, worker_name, endings[middle:])
+        if endings[0].error_class == _NOT_STORABLE:
+            raise
+        return finish(engine, worker_id, worker_name, [_not_storable(endings[0], error)])
+    for ending in endings:
+        if ending.task_id not in held:
+            logger.warning(
+                "StaleClaim: task %s, claim %s of worker %s: another claim has taken it over; the outcome %r was not "
+                "recorded.", ending.task_id, ending.claim_no, worker_name, ending.outcome or ending.state.value,
+            )  # fmt: skip
+    return [ending for ending in endings if ending.task_id in held]
+
+
+_NOT_STORABLE = f"{ResultNotStorable.__module__}.{ResultNotStorable.__qualname__}"
+
+
+def _not_storable(ending: Ending, error: Error) -> Ending:
+    logger.error("Task %s ended, but the database refused its outcome: %s", ending.task_id, error)
+    return replace(
+        ending, state=TaskState.FAILED, outcome=Outcome.FAILED, value=None, delay=None, failures=1, reason="",
+        error_class=_NOT_STORABLE, fingerprint="",
+        message=storable(f"The attempt ended as {ending.outcome}, but the database refused it: {error}", 1000),
+        traceback=storable(ending.traceback, 20_000),
+    )  # fmt: skip

@@ -1,0 +1,58 @@
+"""The one conditional write by which tasks outside the hot path change state."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from typing import Any
+
+from django.db import transaction
+from django.db.models import QuerySet
+
+from taskhub.engines import get_engine, queue_alias
+from taskhub.models import Task
+from taskhub.states import FINISHED, SOURCES, TaskState, WaitsFor
+from taskhub.trying import trying_again
+
+BATCH = 500
+
+
+def move(
+    tasks: QuerySet[Task], to: TaskState, *, sources: Collection[TaskState] | None = None, wait: bool = True, **columns: Any
+) -> list[int]:
+    """Move at most BATCH of `tasks` to state `to` and return their ids; rows in other states are left alone.
+
+    Only legal sources are taken, narrowed by `sources`. Rows are locked in the order of their ids first; with
+    `wait=False` those locked by somebody else are left out. One transaction, or a savepoint in the caller's.
+    """
+    legal = SOURCES[to] & frozenset(sources) if sources is not None else SOURCES[to]
+    engine = get_engine()
+    values: dict[str, Any] = {"state": to, "waits_for": WaitsFor.NOTHING, "worker": None, "finished_at": None, **columns}
+    if to in FINISHED:
+        values |= {"finished_at": engine.clock(), "unique_lock": None}
+
+    def write() -> list[int]:
+        with transaction.atomic(engine.alias):
+            rows = tasks.using(engine.alias).filter(state__in=sorted(legal)).select_for_update(skip_locked=not wait)
+            ids = sorted(rows.order_by("id").values_list("id", flat=True)[:BATCH])
+            if ids:
+                Task.objects.using(engine.alias).filter(id__in=ids).update(**values)
+            return ids
+
+    return trying_again(write, engine)
+
+
+def move_all(batch: Callable[[], list[int]], on_batch: Callable[[list[int]], None] | None = None) -> int:
+    """Repeat a bounded batch until it is not full; return how many rows it moved. One transaction a batch."""
+    total = 0
+    while ids := batch():
+        total += len(ids)
+        if on_batch:
+            on_batch(ids)
+        if len(ids) < BATCH:
+            break
+    return total
+
+
+def tasks() -> QuerySet[Task]:
+    """Return all tasks, of the queue's database."""
+    return Task.objects.using(queue_alias())

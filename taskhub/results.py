@@ -1,0 +1,217 @@
+"""AsyncResult: what the enqueuer holds; a TaskResult of django.tasks with state, progress, waiting and actions."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass, field, fields
+from inspect import isclass
+from typing import Any
+
+from asgiref.sync import sync_to_async
+from django.db import transaction
+
+from taskhub import compat, errors, queue
+from taskhub.engines import get_engine
+from taskhub.engines.news import get_news
+from taskhub.engines.rows import NewTask
+from taskhub.models import Result, Task
+from taskhub.models.result import SPENT, Outcome
+from taskhub.payload import load_args
+from taskhub.placeholder import definition_for
+from taskhub.states import TaskState
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskError(compat.TaskError):
+    """The error of one attempt."""
+
+    message: str = ""
+
+    @property
+    def exception_class(self) -> type[BaseException]:
+        """The class, where this process has loaded it already: nothing is imported because a row names it.
+
+        Raises:
+            ValueError: the class is not loaded here, or the path names something else.
+        """
+        module, _, name = self.exception_class_path.rpartition(".")
+        found = getattr(sys.modules.get(module), name, None)
+        if not isclass(found) or not issubclass(found, BaseException):
+            raise ValueError(f"{self.exception_class_path!r} is not an exception class that this process has loaded.")
+        return found
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AsyncResult(compat.TaskResult):
+    """A task as it was when last read: `refresh()` reads again, `wait()` and `get()` until it has ended."""
+
+    state: TaskState
+    progress: float = 0.0
+    progress_message: str = ""
+    reason: str = ""
+    is_duplicate: bool = False
+    _birth: list[bool] = field(default_factory=lambda: [True], repr=False, compare=False)
+
+    @property
+    def is_ready(self) -> bool:
+        """The task has ended: succeeded, failed, cancelled or expired."""
+        return self.state.is_finished
+
+    @property
+    def is_successful(self) -> bool:
+        return self.state == TaskState.SUCCEEDED
+
+    @property
+    def is_failed(self) -> bool:
+        """The task has ended otherwise than by success."""
+        return self.is_ready and not self.is_successful
+
+    def refresh(self) -> None:
+        """Read the task again.
+
+        Raises:
+            TaskResultDoesNotExist: it was rolled back or pruned.
+        """
+        fresh = load(self.id, self.backend)
+        for item in fields(fresh):
+            if item.name not in ("task", "_birth", "is_duplicate"):
+                object.__setattr__(self, item.name, getattr(fresh, item.name))
+
+    async def arefresh(self) -> None:
+        """See `refresh`."""
+        await sync_to_async(self.refresh)()
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Wait until the task has ended, at most `timeout` seconds; return whether it has. Woken by the database.
+
+        Raises:
+            InsideTransaction: it was enqueued in the current transaction, which no worker can see yet.
+        """
+        self._refuse_inside_transaction()
+        deadline = None if timeout is None else time.monotonic() + timeout
+        engine = get_engine()
+        news, poll = get_news(engine.alias), 1.0
+        while True:
+            seen = news.count()
+            if not self.is_ready:
+                self.refresh()
+            if self.is_ready:
+                return True
+            left = poll if deadline is None else min(poll, deadline - time.monotonic())
+            if left <= 0:
+                return False
+            news.wait(seen, left)
+
+    async def await_(self, timeout: float | None = None) -> bool:
+        """See `wait`; does not block the event loop."""
+        return await sync_to_async(self.wait, thread_sensitive=False)(timeout)
+
+    def get(self, timeout: float | None = None) -> Any:
+        """Wait for the task's end and return its value.
+
+        Raises:
+            TaskFailed, TaskCancelled, TaskExpired: how it ended. ResultTimeout: it has not, after `timeout` seconds.
+            InsideTransaction: it was enqueued in the current transaction.
+        """
+        if not self.wait(timeout):
+            raise errors.ResultTimeout(f"Task {self.id} ({self.task.name}) is {self.state} after {timeout:g} s.")
+        if self.state == TaskState.SUCCEEDED:
+            return self.return_value
+        if self.state == TaskState.CANCELLED:
+            raise errors.TaskCancelled(f"Task {self.id} was cancelled: {self.reason or 'no reason given'}.")
+        if self.state == TaskState.EXPIRED:
+            raise errors.TaskExpired(f"Task {self.id} was not started before it expired.")
+        last = self.errors[-1] if self.errors else TaskError(exception_class_path="", traceback="")
+        message = getattr(last, "message", "")
+        raise errors.TaskFailed(
+            f"{last.exception_class_path}: {message}", error_class=last.exception_class_path, traceback=last.traceback
+        )
+
+    async def aget(self, timeout: float | None = None) -> Any:
+        """See `get`; does not block the event loop."""
+        await self.await_(timeout)
+        return await sync_to_async(self.get)(0)
+
+    def revoke(self, reason: str = "revoked by its enqueuer") -> TaskState:
+        """Cancel the task; see `taskhub.queue.cancel`. The result is refreshed."""
+        state = queue.cancel(int(self.id), reason)
+        self.refresh()
+        return state
+
+    def retry(self) -> None:
+        """Queue the task again after it ended without success; see `taskhub.queue.retry`. The result is refreshed."""
+        queue.retry(int(self.id))
+        self.refresh()
+
+    def _refuse_inside_transaction(self) -> None:
+        if not self._birth[0] and get_engine().connection.in_atomic_block:
+            raise errors.InsideTransaction(
+                f"Task {self.id} was enqueued in this transaction, which has not been committed: no worker can see it, "
+                "so waiting would never end. Wait after the `with transaction.atomic():` block."
+            )
+
+
+def born(definition: compat.Task, task_id: int, row: NewTask, args: Any, kwargs: Any, backend: str) -> AsyncResult:
+    """Build the result of a task that has just been inserted, without asking the database."""
+    result = AsyncResult(
+        task=definition, id=str(task_id), status=compat.TaskResultStatus.READY, enqueued_at=row.enqueued_at,
+        started_at=None, finished_at=None, last_attempted_at=None, args=list(args), kwargs=dict(kwargs),
+        backend=backend, errors=[], worker_ids=[], state=TaskState(row.state),
+    )  # fmt: skip
+    engine = get_engine()
+    if engine.connection.in_atomic_block:
+        birth = result._birth
+        birth[0] = False
+        transaction.on_commit(lambda: birth.__setitem__(0, True), using=engine.alias)
+    return result
+
+
+def load(result_id: str, backend: str) -> AsyncResult:
+    """Read a task and its attempts.
+
+    Raises:
+        TaskResultDoesNotExist: no such task.
+    """
+    number = int(result_id) if isinstance(result_id, str) and result_id.isascii() and result_id.isdigit() else -1
+    tasks = Task.objects.using(get_engine().alias).select_related("progress", "worker")
+    task = tasks.filter(id=number).first() if 0 <= number < 2**63 else None
+    if task is None:
+        raise compat.TaskResultDoesNotExist(result_id)
+    return of_rows(task, list(task.results.all()), backend)
+
+
+def of_rows(task: Task, attempts: Iterable[Result], backend: str) -> AsyncResult:
+    """Build the result of a task's row and the rows of its attempts, oldest first."""
+    spent = [attempt for attempt in attempts if attempt.outcome in SPENT]
+    state = TaskState(task.state)
+    args, kwargs = _args(task)
+    progress = getattr(task, "progress", None)
+    started = [attempt.started_at for attempt in spent] + ([task.started_at] if task.started_at else [])
+    names = [attempt.worker_name for attempt in spent]
+    if state == TaskState.RUNNING:
+        names.append(task.worker.name if task.worker else "?")
+    result = AsyncResult(
+        task=definition_for(task, backend), id=str(task.pk), status=state.status, enqueued_at=task.enqueued_at,
+        started_at=started[0] if started else None, finished_at=task.finished_at,
+        last_attempted_at=started[-1] if started else None, args=args, kwargs=kwargs, backend=backend,
+        errors=[
+            TaskError(exception_class_path=a.error_class, traceback=a.traceback, message=a.message)
+            for a in spent if a.error_class
+        ],
+        worker_ids=names, state=state, reason=task.reason,
+        progress=progress.fraction if progress else float(state == TaskState.SUCCEEDED),
+        progress_message=progress.message if progress else "",
+    )  # fmt: skip
+    if state == TaskState.SUCCEEDED:
+        value = next((a.value for a in reversed(spent) if a.outcome == Outcome.SUCCEEDED), None)
+        object.__setattr__(result, "_return_value", value)
+    return result
+
+
+def _args(task: Task) -> tuple[list[Any], dict[str, Any]]:
+    try:
+        return load_args(task.args, task.kwargs)
+    except errors.DamagedTask:  # shown as far as it goes; running it says what is wrong
+        return (task.args if isinstance(task.args, list) else []), (task.kwargs if isinstance(task.kwargs, dict) else {})

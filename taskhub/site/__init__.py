@@ -1,0 +1,1 @@
+"""The deployable site: the dashboard, the admin and the demo."""

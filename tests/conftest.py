@@ -1,0 +1,9 @@
+"""The suite's rules and fixtures; each group has a module of its own in `tests/plugins`."""
+
+pytest_plugins = [
+    "tests.plugins.selection",
+    "tests.plugins.report",
+    "tests.plugins.database",
+    "tests.plugins.processes",
+    "tests.plugins.accessories",
+]

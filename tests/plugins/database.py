@@ -1,0 +1,26 @@
+"""Fixtures for a database that several sessions use at once."""
+
+from collections.abc import Iterator
+
+import pytest
+from django.db import connections
+from django.db.backends.base.base import BaseDatabaseWrapper
+
+from tests.settings import ENGINE
+
+
+@pytest.fixture(scope="session")
+def engine() -> str:
+    """The database of this run: `sqlite`, `postgresql` or `mysql`."""
+    return ENGINE
+
+
+@pytest.fixture
+def second_connection(transactional_db: None) -> Iterator[BaseDatabaseWrapper]:
+    """Another session on the test's database, in this thread; for use with `acting_as`.
+
+    What it writes is rolled back if the test leaves it uncommitted.
+    """
+    connection = connections.create_connection("default")
+    yield connection
+    connection.close()

@@ -1,0 +1,170 @@
+"""Real processes on the test's database: started, watched, and ended with all their kin."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+from django.db import connections
+
+from tests.helpers import GiveUp, eventually
+
+ROOT = Path(__file__).resolve().parent.parent
+T = TypeVar("T")
+
+
+class Launched:
+    """One process that leads a process group of its own; its output goes to a file."""
+
+    def __init__(self, command: list[str], log: Path, env: dict[str, str]) -> None:
+        self.command = command
+        self.log = log
+        with log.open("wb") as out:
+            self.process = subprocess.Popen(
+                command,
+                cwd=ROOT,
+                env=env,
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+
+    def __str__(self) -> str:
+        words = [Path(word).name if word == sys.executable else word for word in self.command]
+        return f"`{' '.join(words)}` (pid {self.pid}, exit code {self.process.poll()})"
+
+    @property
+    def pid(self) -> int:
+        return self.process.pid
+
+    @property
+    def output(self) -> str:
+        """What it has printed so far, both streams."""
+        return self.log.read_text(errors="replace")
+
+    @property
+    def is_running(self) -> bool:
+        return self.process.poll() is None
+
+    @property
+    def members(self) -> list[int]:
+        """The pids of its session that are alive, itself included; zombies do not count."""
+        return [pid for pid in every_pid() if session_of(pid) == self.pid]
+
+    @property
+    def children(self) -> list[int]:
+        return [pid for pid in self.members if pid != self.pid]
+
+    def send(self, signal_number: int) -> None:
+        """Signal the process itself, not its children."""
+        self.process.send_signal(signal_number)
+
+    def wait(self, timeout: float = 30.0) -> int:
+        """Wait until it has ended and return its exit code."""
+        return self.process.wait(timeout)
+
+    def wait_for_output(self, text: str, timeout: float = 20.0) -> str:
+        """Wait until it has printed `text`."""
+        return self.wait_until(
+            lambda: self.output if text in self.output else "", f"printed {text!r}", timeout
+        )
+
+    def wait_until(self, fn: Callable[[], T], what: str, timeout: float = 20.0) -> T:
+        """Wait until `fn` is true; gives up at once when the process ends before that."""
+
+        def look() -> T:
+            is_running = self.is_running  # before the look: what it said last still counts
+            try:
+                value = fn()
+            except Exception as error:
+                if is_running:
+                    raise
+                raise GiveUp(f"it ended, and {error!r}") from error
+            if not value and not is_running:
+                raise GiveUp("it ended")
+            return value
+
+        try:
+            return eventually(look, timeout)
+        except AssertionError as error:
+            raise AssertionError(f"{self}: never {what}: {error}\n{self.output}") from error
+
+    def stop(self, timeout: float = 20.0) -> int:
+        """Ask it to stop (SIGTERM), wait, and kill it if it does not; returns its exit code.
+
+        Raises:
+            AssertionError: it had to be killed, or left children behind.
+        """
+        if self.is_running:
+            self.send(signal.SIGTERM)
+        try:
+            code = self.wait(timeout)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            raise AssertionError(f"{self} did not stop within {timeout:g} s of SIGTERM") from None
+        left = self.members
+        self.kill()
+        assert not left, f"{self} left processes behind: {left}"
+        return code
+
+    def kill(self) -> None:
+        """SIGKILL the whole session, at once and without a word."""
+        for pid in self.members:
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except ProcessLookupError:
+                continue
+        self.process.wait(10)
+        eventually(lambda: not self.members)
+
+
+def every_pid() -> list[int]:
+    return [int(path.name) for path in Path("/proc").iterdir() if path.name.isdigit()]
+
+
+def session_of(pid: int) -> int | None:
+    """The session of a live process; `None` for a zombie and for a pid that is gone."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+    # The second field is the program's name and may hold spaces and brackets.
+    state, _parent, _group, session = stat.rpartition(")")[2].split()[:4]
+    return None if state in "ZX" else int(session)
+
+
+class Processes:
+    """Starts processes that see the test's database as their `default`."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self.launched: list[Launched] = []
+
+    def manage(self, *args: str | int, env: dict[str, str] | None = None) -> Launched:
+        """Start `manage.py ARGS`."""
+        return self.start(sys.executable, "manage.py", *map(str, args), env=env)
+
+    def start(self, *command: str, env: dict[str, str] | None = None) -> Launched:
+        log = self.directory / f"process-{len(self.launched)}.log"
+        launched = Launched(list(command), log, {**environment(), **(env or {})})
+        self.launched.append(launched)
+        return launched
+
+    def close(self) -> None:
+        """Kill what still runs."""
+        for one in self.launched:
+            one.kill()
+
+
+def environment() -> dict[str, str]:
+    """The environment that leads a process to the test's settings and database."""
+    return {
+        **os.environ,
+        "DJANGO_SETTINGS_MODULE": "tests.settings",
+        "PYTHONUNBUFFERED": "1",
+        "TASKHUB_TEST_DATABASE_NAME": str(connections["default"].settings_dict["NAME"]),
+    }

@@ -1,0 +1,173 @@
+"""`python -m tests.run`: start the services, run pytest once per database, stop the services.
+
+Everything that is started listens on loopback at a free port, keeps its data in a temporary folder
+and is gone at the end. The last line is the sum of all: `N passed, N failed, N skipped`.
+"""
+
+import argparse
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from contextlib import closing
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import FrameType
+
+from tests.services import Chromium, MariaDB, Missing, Postgres, Redis, Service, Services
+
+ROOT = Path(__file__).resolve().parent.parent
+ENGINES: dict[str, type[Service] | None] = {
+    "sqlite": None,
+    "postgresql": Postgres,
+    "mysql": MariaDB,
+}
+ACCESSORIES: tuple[type[Service], ...] = (Redis, Chromium)
+RUN_SECONDS = 1500
+NO_TESTS_COLLECTED = 5
+
+
+@dataclass(slots=True)
+class Totals:
+    """What all the runs so far came to."""
+
+    passed: int = 0
+    failed: int = 0
+    skipped: int = 0
+    broken: list[str] = field(default_factory=list)
+
+    def add(self, engine: str, report: Path, exit_code: int) -> None:
+        """Count one pytest run; one that broke without a failed test counts as a failure."""
+        counts = json.loads(report.read_text()) if report.exists() else {}
+        self.passed += counts.get("passed", 0)
+        self.failed += counts.get("failed", 0)
+        self.skipped += counts.get("skipped", 0)
+        if exit_code not in (0, NO_TESTS_COLLECTED) and not counts.get("failed"):
+            self.broken.append(f"{engine}: pytest ended with exit code {exit_code}")
+
+    @property
+    def exit_code(self) -> int:
+        """Non-zero for a failure, and also when not one test ran."""
+        return 1 if self.failed or self.broken or not self.passed else 0
+
+    def __str__(self) -> str:
+        failed = self.failed + len(self.broken)
+        return f"{self.passed} passed, {failed} failed, {self.skipped} skipped"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    options, pytest_arguments = parse(arguments)
+    require_all = os.environ.get("TASKHUB_TEST_REQUIRE_ALL", "") not in ("", "0")
+    # SIGTERM must take the same way out as Ctrl-C, or the servers would outlive us.
+    signal.signal(signal.SIGTERM, leave)
+    directory = Path(tempfile.mkdtemp(prefix="taskhub-tests-"))
+    directory.chmod(0o711)
+    totals = Totals()
+    try:
+        with closing(Services(directory)) as services:
+            environment = dict(os.environ)
+            for kind in ACCESSORIES:
+                open_service(services, kind, environment, totals, require_all=require_all)
+            for engine in options.engine or ENGINES:
+                server = ENGINES[engine]
+                if server is None or open_service(
+                    services, server, environment, totals, require_all=require_all
+                ):
+                    run_pytest(engine, pytest_arguments, environment, directory, totals)
+    finally:
+        shutil.rmtree(directory, ignore_errors=True)
+    for problem in totals.broken:
+        print(problem)
+    print(totals, flush=True)
+    return totals.exit_code
+
+
+def parse(arguments: Sequence[str] | None) -> tuple[argparse.Namespace, list[str]]:
+    """Split our options from pytest's."""
+    parser = argparse.ArgumentParser(prog="python -m tests.run", allow_abbrev=False)
+    parser.add_argument(
+        "--engine",
+        action="append",
+        choices=list(ENGINES),
+        help="run on this database only; may be given more than once (default: all)",
+    )
+    options, rest = parser.parse_known_args(arguments)
+    return options, [word for word in rest if word != "--"]
+
+
+def open_service(
+    services: Services,
+    kind: type[Service],
+    environment: dict[str, str],
+    totals: Totals,
+    *,
+    require_all: bool,
+) -> bool:
+    """Put the service's address into `environment`; say so and return False where it is missing."""
+    began = time.monotonic()
+    try:
+        environment[kind.variable] = services.open(kind)
+    except Missing as reason:
+        consequence = "a failure, as TASKHUB_TEST_REQUIRE_ALL is set" if require_all else "skipped"
+        print(f"{kind.name}: {reason}: {consequence}", flush=True)
+        if require_all:
+            totals.broken.append(f"{kind.name}: {reason}")
+        return False
+    print(f"{kind.name} is ready ({time.monotonic() - began:.1f} s)", flush=True)
+    return True
+
+
+def run_pytest(
+    engine: str, arguments: list[str], environment: dict[str, str], directory: Path, totals: Totals
+) -> None:
+    """Run the suite on one database, in a process of its own, and add its counts to `totals`."""
+    print(f"\n===== {engine} =====", flush=True)
+    home = directory / f"run-{engine}"
+    home.mkdir()
+    report = home / "counts.json"
+    process = subprocess.Popen(
+        [sys.executable, "-m", "pytest", *arguments],
+        cwd=ROOT,
+        env={
+            **environment,
+            "TASKHUB_TEST_DATABASE": engine,
+            "TASKHUB_TEST_DIR": str(home),
+            "TASKHUB_TEST_REPORT": str(report),
+        },
+    )
+    try:
+        exit_code = process.wait(RUN_SECONDS)
+    except subprocess.TimeoutExpired:
+        print(f"{engine}: not finished after {RUN_SECONDS} s, stopped", flush=True)
+        exit_code = -signal.SIGINT
+    finally:
+        stop(process)
+    totals.add(engine, report, exit_code)
+
+
+def stop(process: subprocess.Popen[bytes]) -> None:
+    """End pytest so that its fixtures clean up: as Ctrl-C does, and only then by force."""
+    if process.poll() is not None:
+        return
+    process.send_signal(signal.SIGINT)
+    try:
+        process.wait(30)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
+def leave(signal_number: int, _frame: FrameType | None) -> None:
+    sys.exit(128 + signal_number)
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        sys.exit(130)

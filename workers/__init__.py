@@ -1,0 +1,1 @@
+"""workers: runs tasks (`manage.py runworker`). Imports taskhub; nothing imports it."""
