@@ -20,7 +20,9 @@ View = Callable[..., HttpResponseBase]
 
 
 def operators_only(
-    permission: Permission = Permission.VIEW_DASHBOARD, *, methods: tuple[str, ...] = ("GET", "HEAD")
+    permission: Permission = Permission.VIEW_DASHBOARD,
+    *,
+    methods: tuple[str, ...] = ("GET", "HEAD"),
 ) -> Callable[[View], View]:
     """Let active staff with `view_dashboard` and `permission` through, with one of `methods`.
 
@@ -48,20 +50,29 @@ def operators_only(
 actions_only = ("POST",)
 
 
-def _refuse(request: HttpRequest, permission: Permission, methods: tuple[str, ...]) -> HttpResponse | None:
+def _refuse(
+    request: HttpRequest, permission: Permission, methods: tuple[str, ...]
+) -> HttpResponse | None:
     user = request.user
     if not (user.is_authenticated and user.is_active):
         # After signing in nobody wants to land on an address that takes POST only.
         target = request.get_full_path() if "GET" in methods else resolve_url("dashboard:overview")
         return redirect_to_login(target, resolve_url(settings.LOGIN_URL))
     if not getattr(user, "is_staff", False):
-        return problem(request, 403, "This is for the people who run the site", "Your account is not a staff account.")
+        return problem(
+            request,
+            403,
+            "This is for the people who run the site",
+            "Your account is not a staff account.",
+        )
     for needed in (Permission.VIEW_DASHBOARD, permission):
         if not has(user, needed):
             text = f"Your account lacks the permission {needed}. Somebody who manages accounts can grant it."
             return problem(request, 403, "You may not do this", text)
     if request.method not in methods:
-        response = problem(request, 405, "This address takes no such request", "Use the buttons of the pages.")
+        response = problem(
+            request, 405, "This address takes no such request", "Use the buttons of the pages."
+        )
         response.headers["Allow"] = ", ".join(methods)
         return response
     return None

@@ -81,8 +81,16 @@ def timeline(task: Task, results: Sequence[Result], now: datetime) -> Timeline |
         previous = spans[index - 1][1] if index else origin
         bars = (axis.bar(start, end), axis.bar(min(previous, start), start, least=0.0))
         result = results[index] if index < len(results) else None
-        attempts.append(_ended(result, *bars, index == 0) if result else _running(task, start, now, *bars, index == 0))
-    ticks = [f"{origin.astimezone(UTC):%H:%M:%S}", f"+{words.duration(total / 2)}", f"+{words.duration(total)}"]
+        attempts.append(
+            _ended(result, *bars, index == 0)
+            if result
+            else _running(task, start, now, *bars, index == 0)
+        )
+    ticks = [
+        f"{origin.astimezone(UTC):%H:%M:%S}",
+        f"+{words.duration(total / 2)}",
+        f"+{words.duration(total)}",
+    ]
     return Timeline(attempts, ticks)
 
 
@@ -107,7 +115,9 @@ def _ended(result: Result, bar: Bar, before: Bar, is_first: bool) -> Attempt:
     )  # fmt: skip
 
 
-def _running(task: Task, start: datetime, now: datetime, bar: Bar, before: Bar, is_first: bool) -> Attempt:
+def _running(
+    task: Task, start: datetime, now: datetime, bar: Bar, before: Bar, is_first: bool
+) -> Attempt:
     return Attempt(
         label=f"Attempt {task.attempt}", look="running", word="running", worker=task.worker.name if task.worker else "",
         ran=words.duration(words.between(start, now)), started_at=start, finished_at=None, error="", claim_no=None,

@@ -4,31 +4,43 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime
 
 from dashboard import words
 from dashboard.figures import Figures
 from dashboard.filters import Filters
-from dashboard.strips import QueueLine
+from dashboard.strips import QueueLine, WorkerLine
+
+_WORKERS_NAMED = 3  # more than that are told as a number
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Concern:
-    """One thing: `subject` is a name that somebody gave, `what` goes on from it. `query` leads to its tasks."""
+    """One thing: `subject` is a name that somebody gave, between `before` and `what`.
 
-    look: str
+    `query` and `link` lead to its tasks; `resume` names a queue that can be resumed.
+    """
+
+    look: str = "failed"
     icon: str
-    what: str
-    why: str
-    subject: str = ""
     before: str = ""
+    subject: str = ""
+    what: str = ""
+    why: str
+    since: datetime | None = None
     query: str = ""
-    link: str = ""
+    link: str = "See them"
     resume: str = ""
 
 
 def concerns(figures: Figures) -> list[Concern]:
     """Return what needs attention, the worst first."""
-    return [*_unstaffed(figures), *_dead_workers(figures), *_failures(figures), *_paused(figures)]
+    return [
+        *_unstaffed(figures),
+        *_dead_workers(figures),
+        *_failures(figures),
+        *_paused(figures),
+    ]
 
 
 def verdict(found: list[Concern]) -> str:
@@ -41,62 +53,94 @@ def verdict(found: list[Concern]) -> str:
 def _unstaffed(figures: Figures) -> Iterator[Concern]:
     stuck = [line for line in figures.queues if line.is_stuck]
     if stuck and not figures.healthy:
-        number = sum(line.stats.queued for line in stuck)
-        oldest = max((line.oldest or 0.0 for line in stuck), default=0.0)
-        why = f"{_queued(number)}, the oldest waits {words.duration(oldest)}. Start one: manage.py runworker"
-        yield Concern("failed", "plug", "No worker is running", why, query=Filters(state="queued").url(), link="See them")
+        yield Concern(
+            icon="plug",
+            what="No worker is running",
+            why=f"{_queued(stuck)} Start one: manage.py runworker",
+            since=_oldest(stuck),
+            query=Filters(state="queued").url(),
+        )
         return
     for line in stuck:
-        yield _nobody_works_on(line)
-
-
-def _nobody_works_on(line: QueueLine) -> Concern:
-    why = f"{_queued(line.stats.queued)}, the oldest waits {words.duration(line.oldest or 0.0)}."
-    query = Filters(state="queued", queue=line.stats.name).url()
-    return Concern("failed", "plug", "", why, line.stats.name, "Nobody works on", query, "See them")
+        yield Concern(
+            icon="plug",
+            before="Nobody works on",
+            subject=line.stats.name,
+            why=_queued([line]),
+            since=_oldest([line]),
+            query=Filters(state="queued", queue=line.stats.name).url(),
+        )
 
 
 def _dead_workers(figures: Figures) -> Iterator[Concern]:
-    for line in figures.workers:
-        worker = line.info.worker
-        if line.word == "Silent":
-            why = f"No heartbeat for {line.heartbeat}. What it held is run again."
-            yield Concern("failed", "alert", "gives no sign of life", why, worker.name)
-        elif line.word == "Lost":
-            why = f"Last heartbeat {line.heartbeat} ago. What it held is run again."
-            yield Concern("failed", "alert", "was lost", why, worker.name)
+    dead = [line for line in figures.workers if line.word in ("Silent", "Lost")]
+    if len(dead) > _WORKERS_NAMED:
+        why = "What they held is run again."
+        yield Concern(icon="alert", what=f"{len(dead)} workers give no sign of life", why=why)
+        return
+    for line in dead:
+        yield _dead_worker(line)
+
+
+def _dead_worker(line: WorkerLine) -> Concern:
+    return Concern(
+        icon="alert",
+        subject=line.info.worker.name,
+        what="gives no sign of life" if line.word == "Silent" else "was lost",
+        why=f"Its last heartbeat was {line.heartbeat} ago. What it held is run again.",
+        since=line.info.worker.heartbeat_at,
+    )
 
 
 def _failures(figures: Figures) -> Iterator[Concern]:
     if not figures.failed:
         return
     (name, often), *_ = figures.failing.most_common(1) or [("", 0)]
-    query = Filters(state="failed").url()
+    succeeded = words.capped(figures.succeeded) if figures.succeeded else "None"
+    share = f"{succeeded} succeeded in that time."
     if often == figures.failed:
-        what = f"failed {words.plural(often, 'time')} in the last hour"
-        query = Filters(state="failed", task=name).url()
-        yield Concern("failed", "failed", what, _share(figures), name, query=query, link="See failures")
+        times = {1: "once", 2: "twice"}.get(often, f"{often} times")
+        yield Concern(
+            icon="failed",
+            subject=name,
+            what=f"failed {times} in the last hour",
+            why=share,
+            query=Filters(state="failed", task=name).url(),
+            link="See failures",
+        )
         return
-    what = f"{words.plural(figures.failed, 'task')} failed in the last hour"
-    most = f"Most often {name}. " if often > 1 else ""
-    yield Concern("failed", "failed", what, most + _share(figures), query=query, link="See failures")
-
-
-def _share(figures: Figures) -> str:
-    if not figures.succeeded:
-        return "None succeeded in that time."
-    return f"{words.capped(figures.succeeded)} succeeded in that time."
+    yield Concern(
+        icon="failed",
+        what=f"{words.plural(figures.failed, 'task')} failed in the last hour",
+        why=f"Most often {name}. {share}" if often > 1 else share,
+        query=Filters(state="failed").url(),
+        link="See failures",
+    )
 
 
 def _paused(figures: Figures) -> Iterator[Concern]:
     for line in figures.queues:
-        if line.stats.is_paused and line.stats.waiting:
-            reason = f" Paused {line.stats.pause_reason}." if line.stats.pause_reason else ""
-            why = f"{words.plural(line.stats.waiting, 'task')} {'waits' if line.stats.waiting == 1 else 'wait'}.{reason}"
-            query = Filters(queue=line.stats.name).url()
-            name = line.stats.name
-            yield Concern("paused", "paused", "is paused", why, name, query=query, link="See them", resume=name)
+        stats = line.stats
+        if stats.is_paused and stats.waiting:
+            verb = "waits" if stats.waiting == 1 else "wait"
+            reason = f" Paused {stats.pause_reason}." if stats.pause_reason else ""
+            yield Concern(
+                look="paused",
+                icon="paused",
+                subject=stats.name,
+                what="is paused",
+                why=f"{words.plural(stats.waiting, 'task')} {verb}.{reason}",
+                query=Filters(queue=stats.name).url(),
+                resume=stats.name,
+            )
 
 
-def _queued(number: int) -> str:
-    return f"{words.count(number)} queued"
+def _queued(lines: list[QueueLine]) -> str:
+    number = sum(line.stats.queued for line in lines)
+    longest = max((line.oldest or 0.0 for line in lines), default=0.0)
+    return f"{words.count(number)} queued, the oldest waits {words.duration(longest)}."
+
+
+def _oldest(lines: list[QueueLine]) -> datetime | None:
+    times = [line.stats.oldest_queued_at for line in lines if line.stats.oldest_queued_at]
+    return min(times, default=None)

@@ -10,7 +10,9 @@ from taskhub.models import AuditEntry
 from taskhub.text import storable
 
 
-def begin(user: AbstractBaseUser | AnonymousUser, action: str, target: str, reason: str = "") -> AuditEntry:
+def begin(
+    user: AbstractBaseUser | AnonymousUser, action: str, target: str, reason: str = ""
+) -> AuditEntry:
     """Write that a person is about to act; an entry that stays at 0 changed nothing."""
     return AuditEntry.objects.using(queue_alias()).create(
         at=timezone.now(),

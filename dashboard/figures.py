@@ -55,6 +55,12 @@ class Figures:
         return sum(line.info.worker.slots for line in self.healthy)
 
     @property
+    def share(self) -> str:
+        """What succeeded of what succeeded or failed, in per cent; "" where nothing did."""
+        ended = self.succeeded + self.failed
+        return f"{self.succeeded / ended:.1%}" if ended else ""
+
+    @property
     def oldest(self) -> QueueLine | None:
         """The queue whose first task waits longest."""
         waiting = [line for line in self.queues if line.oldest is not None]
@@ -68,7 +74,9 @@ def read(now: datetime) -> Figures:
     failed = in_state(monitor.tasks(), TaskState.FAILED).filter(finished_at__gte=since)
     succeeded = in_state(monitor.tasks(), TaskState.SUCCEEDED).filter(finished_at__gte=since)
     number = count_capped(failed)
-    names = failed.order_by("-finished_at").values_list("name", flat=True)[:_SAMPLE] if number else []
+    names = (
+        failed.order_by("-finished_at").values_list("name", flat=True)[:_SAMPLE] if number else []
+    )
     return Figures(
         queues=queue_lines(monitor.queue_stats(), workers, now),
         workers=[worker_line(info) for info in workers],

@@ -45,14 +45,20 @@ class Filters:
 
     def problems(self) -> dict[str, str]:
         """Say what cannot match anything, by key."""
-        found = {key: "holds a character that no task can have" for key, v in self.items() if not is_storable(v)}
+        found = {
+            key: "holds a character that no task can have"
+            for key, v in self.items()
+            if not is_storable(v)
+        }
         if self.state and self.state not in set(TaskState):
             found["state"] = f"is none of {', '.join(TaskState)}"
         return found
 
     def chips(self) -> list[Chip]:
         problems = self.problems()
-        return [Chip(k, v, replace(self, **{k: ""}).url(), problems.get(k, "")) for k, v in self.items()]
+        return [
+            Chip(k, v, replace(self, **{k: ""}).url(), problems.get(k, "")) for k, v in self.items()
+        ]
 
     def url(self, **more: str | int) -> str:
         """Return the query part of the URL of this list, for a link on its page."""

@@ -41,14 +41,20 @@ def journey(task: Task, results: Sequence[Result], now: datetime) -> Journey:
         _pending(task, state),
         _queued(task, state, first, now),
         _running(task, state, results, first),
-        Step(end, "is-end", task.finished_at, _ending(task, state)) if state.is_finished else Step(end, ""),
+        Step(end, "is-end", task.finished_at, _ending(task, state))
+        if state.is_finished
+        else Step(end, ""),
     ]
-    return Journey(steps, [other for other in _ENDS if other != end], _loop(task, state, results, now))
+    return Journey(
+        steps, [other for other in _ENDS if other != end], _loop(task, state, results, now)
+    )
 
 
 def _pending(task: Task, state: TaskState) -> Step:
     if state != TaskState.PENDING:
-        delayed = task.run_after is not None and task.run_after > task.enqueued_at and not task.failures
+        delayed = (
+            task.run_after is not None and task.run_after > task.enqueued_at and not task.failures
+        )
         note = "until its time" if delayed else "passed at once"
         return Step("pending", "is-done", task.enqueued_at, note)
     if task.waits_for == WaitsFor.TASKS:
@@ -59,7 +65,11 @@ def _pending(task: Task, state: TaskState) -> Step:
 
 
 def _queued(task: Task, state: TaskState, first: datetime | None, now: datetime) -> Step:
-    due = max(task.enqueued_at, task.run_after or task.enqueued_at) if not task.failures else task.enqueued_at
+    due = (
+        max(task.enqueued_at, task.run_after or task.enqueued_at)
+        if not task.failures
+        else task.enqueued_at
+    )
     if state == TaskState.QUEUED:
         return Step("queued", "is-now", due, f"waiting {words.duration(words.between(due, now))}")
     if first is None:
@@ -67,15 +77,26 @@ def _queued(task: Task, state: TaskState, first: datetime | None, now: datetime)
     return Step("queued", "is-done", due, f"waited {words.duration(words.between(due, first))}")
 
 
-def _running(task: Task, state: TaskState, results: Sequence[Result], first: datetime | None) -> Step:
+def _running(
+    task: Task, state: TaskState, results: Sequence[Result], first: datetime | None
+) -> Step:
     if state == TaskState.RUNNING:
-        return Step("running", "is-now", task.started_at, f"attempt {task.attempt} of {task.max_retries + 1}")
+        return Step(
+            "running",
+            "is-now",
+            task.started_at,
+            f"attempt {task.attempt} of {task.max_retries + 1}",
+        )
     if first is None:
         return Step("running", "")
     stage = "" if state in (TaskState.PENDING, TaskState.QUEUED) and not results else "is-done"
     longest = max((words.between(r.started_at, r.finished_at) for r in results), default=0.0)
     tries = words.plural(len(results), "attempt")
-    note = f"{tries}, up to {words.duration(longest)}" if len(results) > 1 else f"for {words.duration(longest)}"
+    note = (
+        f"{tries}, up to {words.duration(longest)}"
+        if len(results) > 1
+        else f"for {words.duration(longest)}"
+    )
     return Step("running", stage, first, note if results else "")
 
 

@@ -25,7 +25,9 @@ def read(tasks: QuerySet[Task], query: Mapping[str, str], size: int = SIZE) -> K
     """Read the page that `?before=ID` or `?after=ID` asks for; without either, or with nonsense, the newest."""
     before, after = _id(query.get("before")), _id(query.get("after"))
     if before is not None:
-        return _page(tasks, list(tasks.filter(id__lt=before).order_by("-id")[: size + 1]), size, before)
+        return _page(
+            tasks, list(tasks.filter(id__lt=before).order_by("-id")[: size + 1]), size, before
+        )
     if after is not None:
         rows = list(tasks.filter(id__gt=after).order_by("id")[: size + 1])
         if len(rows) > size:

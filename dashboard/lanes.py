@@ -37,10 +37,19 @@ class Lane:
 
 
 def lane(
-    *, queued: int, retrying: int, pending: int, running: int, slots: int, is_paused: bool, is_staffed: bool
+    *,
+    queued: int,
+    retrying: int,
+    pending: int,
+    running: int,
+    slots: int,
+    is_paused: bool,
+    is_staffed: bool,
 ) -> Lane:
     """Lay out one lane; its length is logarithmic."""
-    label = f"{pending} pending, {retrying} retrying, {queued} queued; {running} of {slots} slots busy"
+    label = (
+        f"{pending} pending, {retrying} retrying, {queued} queued; {running} of {slots} slots busy"
+    )
     label += "; paused" if is_paused else "; no worker" if not is_staffed else ""
     blocks = _blocks({"queued": queued, "retrying": retrying, "pending": pending})
     left = 163 if is_paused else 159
@@ -65,5 +74,8 @@ def _slots(busy: int, total: int, left: int) -> list[Slot]:
     drawn = min(total, _SLOTS)
     filled = busy if total <= _SLOTS else round(busy / total * _SLOTS)
     first_row = drawn if drawn <= _SLOTS // 4 else (drawn + 1) // 2
-    places = [(n, 5) if first_row == drawn else (n % first_row, 1 + 8 * (n // first_row)) for n in range(drawn)]
+    places = [
+        (n, 5) if first_row == drawn else (n % first_row, 1 + 8 * (n // first_row))
+        for n in range(drawn)
+    ]
     return [Slot(left + 8 * column, y, n < filled) for n, (column, y) in enumerate(places)]

@@ -5,8 +5,10 @@ from django.db import models
 from dashboard.permissions import Permission
 
 
-class DashboardPermission(models.Model):
+class DashboardPermission(models.Model):  # noqa: DJ008 - there is nothing to write down
     """Holds the permissions; there are no rows."""
+
+    id = models.BigAutoField(primary_key=True)
 
     class Meta:
         managed = False

@@ -39,4 +39,4 @@ def page(
 
 def problem(request: HttpRequest, status: int, title: str, text: str) -> HttpResponse:
     """Render the page that says why there is no other page."""
-    return page(request, "problem.html", {"title": title, "text": text}, status=status)
+    return page(request, "problem.html", {"title": title, "text": text, "locked": status == 403}, status=status)

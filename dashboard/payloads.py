@@ -26,8 +26,12 @@ class Signature:
     """The parameters of a task, as the catalog has them; empty for a task that it does not know."""
 
     def __init__(self, entry: TaskCatalog | None) -> None:
-        listed = entry.parameters if entry is not None and isinstance(entry.parameters, list) else []
-        kinds = {str(p["name"]): p.get("kind") for p in listed if isinstance(p, dict) and "name" in p}
+        listed = (
+            entry.parameters if entry is not None and isinstance(entry.parameters, list) else []
+        )
+        kinds = {
+            str(p["name"]): p.get("kind") for p in listed if isinstance(p, dict) and "name" in p
+        }
         self.names = set(kinds)
         self.positional = [name for name, kind in kinds.items() if kind in _POSITIONAL]
         self.more = next((name for name, kind in kinds.items() if kind == "var_positional"), None)
@@ -72,7 +76,10 @@ def summary(task: Task, entry: TaskCatalog | None, limit: int = 160) -> str:
 def result_text(value: Any) -> str:
     """Return a result as Python would write it, over several lines where it is long."""
     text = repr(value)
-    return _cut(text if len(text) > RESULT_LIMIT else pformat(value, width=88, sort_dicts=False), RESULT_LIMIT)
+    return _cut(
+        text if len(text) > RESULT_LIMIT else pformat(value, width=88, sort_dicts=False),
+        RESULT_LIMIT,
+    )
 
 
 def _place(signature: Signature, index: int) -> tuple[str, str | None]:

@@ -34,7 +34,9 @@ def one_task(task_id: int) -> Task:
     try:
         return monitor.get_task(task_id)
     except Task.DoesNotExist:
-        raise Http404(f"No task has the id {task_id}. It was never committed, or it was pruned.") from None
+        raise Http404(
+            f"No task has the id {task_id}. It was never committed, or it was pruned."
+        ) from None
 
 
 def catalog(names: Iterable[str]) -> dict[str, TaskCatalog]:

@@ -39,14 +39,18 @@ class Row:
     def attempts(self) -> str:
         """Attempts so far of those that it has, or alone where a person gave it more."""
         limit = self.task.max_retries + 1
-        return f"{self.task.attempt}/{limit}" if self.task.attempt <= limit else str(self.task.attempt)
+        return (
+            f"{self.task.attempt}/{limit}" if self.task.attempt <= limit else str(self.task.attempt)
+        )
 
 
 def rows(tasks: Sequence[Task], now: datetime, *, with_payloads: bool) -> list[Row]:
     """Build the lines of a page, in two queries; `with_payloads` tells whether its reader may see arguments."""
     ended = _last_results([task.pk for task in tasks if task.attempt])
     known = catalog(task.name for task in tasks) if with_payloads else {}
-    return [_row(task, ended.get(task.pk), known.get(task.name), now, with_payloads) for task in tasks]
+    return [
+        _row(task, ended.get(task.pk), known.get(task.name), now, with_payloads) for task in tasks
+    ]
 
 
 def _last_results(ids: list[int]) -> dict[int, Ended]:
@@ -63,7 +67,9 @@ def _last_results(ids: list[int]) -> dict[int, Ended]:
     }
 
 
-def _row(task: Task, ended: Ended | None, entry: TaskCatalog | None, now: datetime, with_payloads: bool) -> Row:
+def _row(
+    task: Task, ended: Ended | None, entry: TaskCatalog | None, now: datetime, with_payloads: bool
+) -> Row:
     return Row(
         task=task,
         news=_news(task, now, with_payloads),
@@ -75,7 +81,9 @@ def _row(task: Task, ended: Ended | None, entry: TaskCatalog | None, now: dateti
 
 def _news(task: Task, now: datetime, with_payloads: bool) -> str:
     match TaskState(task.state):
-        case TaskState.PENDING | TaskState.RETRYING if task.waits_for == WaitsFor.TIME and task.run_after:
+        case TaskState.PENDING | TaskState.RETRYING if (
+            task.waits_for == WaitsFor.TIME and task.run_after
+        ):
             left = (task.run_after - now).total_seconds()
             again = "again " if task.state == TaskState.RETRYING else ""
             return f"{again}in {words.duration(left)}" if left > 0 else "due now"

@@ -37,7 +37,9 @@ class WorkerLine:
     heartbeat: str
 
 
-def queue_lines(stats: Sequence[QueueStats], workers: Sequence[WorkerInfo], now: datetime) -> list[QueueLine]:
+def queue_lines(
+    stats: Sequence[QueueStats], workers: Sequence[WorkerInfo], now: datetime
+) -> list[QueueLine]:
     return [_queue_line(one, [w for w in workers if takes(w, one.name)], now) for one in stats]
 
 
@@ -54,10 +56,12 @@ def worker_line(info: WorkerInfo) -> WorkerLine:
     elif not info.is_healthy:
         look, word = "failed", "Silent"
     else:
-        look, word = ("running", "Working") if info.active else ("succeeded", "Idle")
+        look, word = "succeeded", "Working" if info.active else "Idle"
     pairs = [pair for pair in worker.queues if isinstance(pair, list | tuple) and len(pair) == 2]
     queues = " ".join(f"{name}:{weight}" if weight != 1 else str(name) for name, weight in pairs)
-    return WorkerLine(info, look, word, queues or "every queue", words.duration(info.seconds_since_heartbeat))
+    return WorkerLine(
+        info, look, word, queues or "every queue", words.duration(info.seconds_since_heartbeat)
+    )
 
 
 def _queue_line(stats: QueueStats, workers: Sequence[WorkerInfo], now: datetime) -> QueueLine:
@@ -71,4 +75,7 @@ def _queue_line(stats: QueueStats, workers: Sequence[WorkerInfo], now: datetime)
 
 def _names(info: WorkerInfo) -> set[str]:
     """Return the queues that a worker was told to take; none means every queue."""
-    return {str(pair[0]) if isinstance(pair, list | tuple) and pair else str(pair) for pair in info.worker.queues}
+    return {
+        str(pair[0]) if isinstance(pair, list | tuple) and pair else str(pair)
+        for pair in info.worker.queues
+    }

@@ -15,7 +15,7 @@ def definition_for(task: Task, backend: str) -> compat.Task:
 
     Where this process does not have the code, an UnknownDefinition takes its place, so that results can be read.
     """
-    known = registry.find(task.name) or UnknownDefinition(func=_unknown, identifier=task.name, name=task.name)
+    known = registry.find(task.name) or UnknownDefinition(func=unknown, identifier=task.name, name=task.name)
     try:
         return known.using(
             queue_name=task.queue, priority=task.priority, run_after=task.run_after, backend=backend,
@@ -34,5 +34,6 @@ class UnknownDefinition(TaskDefinition):
         return self.identifier
 
 
-def _unknown(*args: Any, **kwargs: Any) -> None:
+def unknown(*args: Any, **kwargs: Any) -> None:
+    """Stand in for a function that is not here."""
     raise UnknownTask("This process does not have the code of this task.")

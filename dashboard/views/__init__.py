@@ -1,1 +1,1 @@
-"""The pages, one module each."""
+"""Views: a page or a verb each."""

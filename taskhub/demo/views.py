@@ -68,7 +68,7 @@ def home(request: HttpRequest) -> HttpResponse:
         "login": f"{resolve_url(settings.LOGIN_URL)}?next={request.path}",
         "dashboard": _dashboard(),
     }
-    return render(request, "demo/home.html", context, status=422 if form.is_bound else 200)
+    return render(request, "demo/home.html", context)
 
 
 @require_GET

@@ -53,6 +53,9 @@ class Engine:
         """Return the database's time."""
         return timezone.now()
 
+    def limit_statements(self, seconds: float) -> None:
+        """Let this connection's statements fail after so many seconds, where the database can do that."""
+
     # -- enqueue ----------------------------------------------------------------------------------------------------
 
     def insert(self, row: NewTask) -> int:

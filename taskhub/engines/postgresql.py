@@ -36,6 +36,10 @@ class PostgreSQL(Engine):
             cursor.execute("SELECT clock_timestamp()")
             return cursor.fetchone()[0]  # type: ignore[no-any-return]
 
+    def limit_statements(self, seconds: float) -> None:
+        with self.connection.cursor() as cursor:
+            cursor.execute("SELECT set_config('statement_timeout', %s, false)", [str(int(seconds * 1000))])
+
     # -- enqueue ----------------------------------------------------------------------------------------------------
 
     def insert(self, row: NewTask) -> int:

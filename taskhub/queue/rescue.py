@@ -3,30 +3,46 @@
 from __future__ import annotations
 
 import logging
+from enum import Enum
 from collections.abc import Collection, Sequence
 from datetime import timedelta
 
 from django.db import transaction
 
 from taskhub import conf, registry
+from taskhub.compat import InvalidTask
+from taskhub.definition import TaskDefinition
 from taskhub.engines import Engine, get_engine
-from taskhub.engines.rows import Ending
+from taskhub.engines.rows import CLAIM_COLUMNS, Claim, Ending
 from taskhub.engines.wakeups import Kind
-from taskhub.errors import WorkerLost
+from taskhub.errors import TaskhubError, TaskTimeout, WorkerLost
 from taskhub.models import Outcome, Task, Worker
+from taskhub.options import matches, path
+from taskhub.placeholder import UnknownDefinition, unknown
 from taskhub.queue.finish import finish
 from taskhub.queue.transition import tasks
+from taskhub.queue.verdict import Attempt, failed
 from taskhub.states import TaskState
 
 logger = logging.getLogger("taskhub.queue")
-_LOST = f"{WorkerLost.__module__}.{WorkerLost.__qualname__}"
 
 
-def rescue_child(child: Worker, started: Collection[int], how: str, cause: Outcome = Outcome.LOST) -> list[Ending]:
+class Cause(Enum):
+    """Why a child that ran a task is gone."""
+
+    LOST = "it died"
+    TIMEOUT = "the task did not leave after its timeout"
+    CANCELLED = "the task was cancelled and did not leave"
+    RELEASED = "the worker was shut down"
+
+
+
+
+def rescue_child(child: Worker, started: Collection[int], how: str, cause: Cause = Cause.LOST) -> list[Ending]:
     """Free what a dead child held and mark it as stopped; return the endings recorded.
 
-    `started` names the tasks that it was really running: they count one loss each (or, by `cause`, an interruption, or
-    end as cancelled or failed), the others go back free. `how` says how the child died.
+    `started` names the tasks that it was really running: by `cause` they count one loss each, fail
+    as an attempt that timed out, end as cancelled, or go back; the others go back free. `how` says how the child died.
     """
     engine = get_engine()
     held = list(tasks().filter(worker=child, state=TaskState.RUNNING).order_by("id"))
@@ -67,32 +83,33 @@ def _children_of_the_dead(engine: Engine) -> Sequence[Worker]:
     return list(Worker.objects.using(engine.alias).filter(pk__in=holders, stopped_at__isnull=False))
 
 
-def _ending(engine: Engine, task: Task, is_started: bool, how: str, cause: Outcome) -> Ending:
+def _ending(engine: Engine, task: Task, is_started: bool, how: str, cause: Cause) -> Ending:
     now = engine.now()
-    started_at = task.started_at or now
+    claim = Claim(*(getattr(task, column) for column in CLAIM_COLUMNS))
+    definition = _definition(task)
+    attempt = Attempt(claim, definition, task.started_at or now, now)
     if not is_started:
-        return Ending(
-            task_id=task.id, claim_no=task.claim_no, state=TaskState.QUEUED, started_at=started_at, finished_at=now,
-            is_attempt_spent=False,
-        )  # fmt: skip
-    counts_loss, counts_interruption = cause == Outcome.LOST, cause == Outcome.INTERRUPTED
-    limit, on_loss = _limits(task)
-    if cause in (Outcome.CANCELLED, Outcome.FAILED):
-        state = TaskState(cause.value)
-    elif counts_interruption:
-        state = TaskState.FAILED if task.interruptions + 1 >= conf.get().max_interruptions else TaskState.QUEUED
-    else:
-        state = TaskState.FAILED if on_loss == "fail" or task.losses + 1 >= limit else TaskState.QUEUED
-    return Ending(
-        task_id=task.id, claim_no=task.claim_no, state=state, started_at=started_at, finished_at=now,
-        outcome=Outcome.FAILED if state == TaskState.FAILED else cause, error_class=_LOST, message=f"The worker {how}.",
-        losses=int(counts_loss), interruptions=int(counts_interruption),
-    )  # fmt: skip
+        return attempt.given_back()
+    message = f"The worker {how}."
+    match cause:
+        case Cause.TIMEOUT:
+            what = {"error_class": path(TaskTimeout), "message": message}
+            return failed(attempt, what, is_retryable=not matches(TaskTimeout(), definition.no_retry_on))
+        case Cause.CANCELLED:
+            return attempt.ending(TaskState.CANCELLED, Outcome.CANCELLED, message=message)
+        case Cause.RELEASED:
+            return attempt.ending(TaskState.QUEUED, Outcome.RELEASED, message=message, is_attempt_spent=False)
+    limit = conf.get().max_worker_losses if definition.max_worker_losses is None else definition.max_worker_losses
+    what = {"error_class": path(WorkerLost), "message": message}
+    if definition.on_worker_loss == "fail" or task.losses + 1 >= limit:
+        return attempt.ending(TaskState.FAILED, Outcome.FAILED, losses=1, **what)
+    return attempt.ending(TaskState.QUEUED, Outcome.LOST, losses=1, **what)
 
 
-def _limits(task: Task) -> tuple[int, str]:
-    definition = registry.find(task.name)
-    options = task.options or {}
-    limit = options.get("max_worker_losses", definition.max_worker_losses if definition else None)
-    on_loss = options.get("on_worker_loss", definition.on_worker_loss if definition else "retry")
-    return (conf.get().max_worker_losses if limit is None else limit), on_loss
+def _definition(task: Task) -> TaskDefinition:
+    """Return the definition with the options of the row; a rescuer without its code goes by the options alone."""
+    known = registry.find(task.name) or UnknownDefinition(func=unknown, identifier=task.name, name=task.name)
+    try:
+        return known.using(**(task.options or {}))
+    except (TaskhubError, InvalidTask, TypeError):  # damaged by hand
+        return known

@@ -1,0 +1,41 @@
+"""Cancel one task."""
+
+from __future__ import annotations
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+
+from dashboard import audit, reasons
+from dashboard.access import actions_only, operators_only
+from dashboard.permissions import Permission
+from dashboard.reading import one_task
+from taskhub import monitor
+from taskhub.errors import IllegalTransition
+from taskhub.states import TaskState
+
+
+@operators_only(Permission.CANCEL_TASK, methods=actions_only)
+def cancel(request: HttpRequest, task_id: int) -> HttpResponse:
+    task = one_task(task_id)
+    was_asked = task.state == TaskState.RUNNING and task.cancel_requested_at is not None
+    entry = audit.begin(
+        request.user, "cancel", f"task {task_id}: {task.name}", reasons.given(request)
+    )
+    try:
+        state = monitor.cancel(task_id, reasons.signed(request))
+    except IllegalTransition:
+        now = one_task(task_id).state
+        messages.warning(request, f"Not cancelled: task {task_id} had ended already. It is {now}.")
+    else:
+        audit.settle(entry, 0 if was_asked else 1)
+        messages.success(request, _said(task_id, state, was_asked))
+    return redirect("dashboard:task", task_id)
+
+
+def _said(task_id: int, state: TaskState, was_asked: bool) -> str:
+    if state == TaskState.CANCELLED:
+        return f"Task {task_id} is cancelled."
+    if was_asked:
+        return f"Task {task_id} runs and had been asked to stop already."
+    return f"Task {task_id} runs and was asked to stop."

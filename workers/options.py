@@ -1,0 +1,57 @@
+"""What `runworker` was asked to do."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+from taskhub.options import MAX_QUEUE
+
+
+class BadOption(ValueError):
+    """An option of `runworker` that cannot be used."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkerOptions:
+    """The options of one worker. Without queues it works on every queue; durations are seconds."""
+
+    queues: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
+    processes: int = 2
+    name: str = field(default_factory=lambda: f"{socket.gethostname()}:{os.getpid()}")
+    is_draining: bool = False
+    shutdown_timeout: float = 30.0
+
+    def __post_init__(self) -> None:
+        if self.processes < 1:
+            raise BadOption(f"--processes {self.processes}: expected 1 or more.")
+        if not 0 < len(self.name) <= 150:
+            raise BadOption(f"--name {self.name!r}: expected 1 to 150 characters.")
+        if self.shutdown_timeout < 0:
+            raise BadOption(f"--shutdown-timeout {self.shutdown_timeout:g}: expected seconds, zero or more.")
+
+
+def parse_queues(given: Iterable[str], declared: Iterable[str]) -> dict[str, int]:
+    """Read NAME or NAME:WEIGHT, also several separated by commas, into weights.
+
+    Raises:
+        BadOption: a weight that is not a whole number above zero, a queue that settings.TASKS does not declare.
+    """
+    weights: dict[str, int] = {}
+    known = set(declared)
+    for item in (part.strip() for text in given for part in text.split(",")):
+        name, has_weight, weight = item.rpartition(":")
+        if not has_weight:
+            name, weight = item, "1"
+        if not name or len(name) > MAX_QUEUE or not weight.isdecimal() or not 1 <= int(weight) <= 1000:
+            raise BadOption(f"--queue {item!r}: expected NAME or NAME:WEIGHT with a weight from 1 to 1000.")
+        if known and name not in known:
+            raise BadOption(
+                f"--queue {name!r}: settings.TASKS declares the queues {', '.join(sorted(known))} "
+                "('QUEUES' of the backend; [] allows any)."
+            )
+        weights[name] = int(weight)
+    return weights
