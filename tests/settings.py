@@ -170,3 +170,10 @@ else:
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
 TASKS = {"default": {"BACKEND": "taskhub.backend.TaskHubBackend", "QUEUES": []}}
+
+# A test may hurry the clockwork of the processes that it starts.
+TASKHUB = {
+    key: float(os.environ[f"TASKHUB_TEST_{key}"])
+    for key in ("HEARTBEAT", "LEASE", "POLL_INTERVAL")
+    if f"TASKHUB_TEST_{key}" in os.environ
+}

@@ -13,6 +13,7 @@ from django.db import connections
 
 from taskhub.demo import preparation, samples
 from taskhub.demo.child import Child, stop_all
+from taskhub.demo.links import dashboard_address
 from taskhub.demo.preparation import NotReady
 from taskhub.demo.stop_request import StopRequest
 from taskhub.demo.watch import Watch
@@ -22,7 +23,7 @@ QUEUES = ("default", "imports", "mail", "reports")
 
 FIRST_ANSWER_S = 30.0
 LOOK_EVERY_S = 0.25
-TASK_GRACE_S = 5
+TASK_GRACE_S = 3
 STOP_GRACE_S = 15.0
 
 
@@ -60,20 +61,13 @@ class SiteRunner:
                 stop_all(
                     self._children, grace_s=STOP_GRACE_S, is_urgent=lambda: self._stop.is_urgent
                 )
-        self._tell("Stopped; no process is left")
+        self._tell("Stopped; nothing is left running")
 
     def _start_children(self) -> None:
         connections.close_all()
         asgi, _, application = settings.ASGI_APPLICATION.rpartition(".")
         web = ["daphne", "-v", "0", "-b", self.host, "-p", str(self.port), f"{asgi}:{application}"]
-        worker = [
-            "django",
-            "runworker",
-            "--processes",
-            "2",
-            "--shutdown-timeout",
-            str(TASK_GRACE_S),
-        ]
+        worker = f"django runworker -v 0 --processes 2 --shutdown-timeout {TASK_GRACE_S}".split()
         for queue in QUEUES:
             worker += ["--queue", queue]
         for title, command in (("web server", web), ("worker", worker)):
@@ -105,7 +99,8 @@ class SiteRunner:
         address = f"http://{f'[{self.host}]' if ':' in self.host else self.host}:{self.port}/"
         self._tell("")
         self._tell(f"  The demo:       {address}")
-        self._tell(f"  The dashboard:  {address}taskhub/")
+        if dashboard := dashboard_address():
+            self._tell(f"  The dashboard:  {address.rstrip('/')}{dashboard}")
         self._tell(f"  The login:      {login}")
         self._tell("")
         self._tell("Press Ctrl-C to stop everything.")
@@ -113,9 +108,8 @@ class SiteRunner:
     def _watch_until_stopped(self) -> None:
         if self._stop.is_made:
             return
-        watch = Watch(
-            [*(sample.enqueue() for sample in samples.SAMPLES), *samples.enqueue_checksums()]
-        )
+        watch = Watch([sample.enqueue() for sample in samples.SAMPLES])
+        samples.enqueue_checksums()
         while not self._stop.is_made:
             self._check_children()
             for line in watch.news():

@@ -16,8 +16,7 @@ from django.http import (
     HttpResponseBase,
     JsonResponse,
 )
-from django.shortcuts import redirect, render, resolve_url
-from django.urls import NoReverseMatch, reverse
+from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
@@ -25,6 +24,7 @@ from taskhub import get_result
 from taskhub.compat import TaskResultDoesNotExist
 from taskhub.demo import tokens
 from taskhub.demo.forms import MAX_BYTES, UploadForm
+from taskhub.demo.links import dashboard_address, login_address
 from taskhub.demo.models import Order, Upload
 from taskhub.demo.orders_file import COLUMNS
 from taskhub.demo.paths import ORDERS_CSV, file_in_media
@@ -65,8 +65,8 @@ def home(request: HttpRequest) -> HttpResponse:
         "max_bytes": MAX_BYTES,
         "orders": Order.objects.count(),
         "samples": SAMPLES if may_run_samples(request) else (),
-        "login": f"{resolve_url(settings.LOGIN_URL)}?next={request.path}",
-        "dashboard": _dashboard(),
+        "login": login_address(request.path),
+        "dashboard": dashboard_address(),
     }
     return render(request, "demo/home.html", context)
 
@@ -107,7 +107,7 @@ def progress(request: HttpRequest, token: str) -> HttpResponse:
         "unlisted": answer.get("rejected_count", 0) - len(answer.get("rejected", [])),
         "downloads": [(n, name) for n, name in files if not is_picture(name)],
         "pictures": [(n, name) for n, name in files if is_picture(name)],
-        "dashboard": _dashboard(),
+        "dashboard": dashboard_address(),
     }
     return render(request, "demo/progress.html", context)
 
@@ -178,11 +178,3 @@ def _result(ticket: Ticket) -> Any:
 def _files(result: Any) -> list[str]:
     """Return the names below MEDIA_ROOT/demo that a task's answer lists under `files`."""
     return [str(name) for name in answer_of(result).get("files", ())]
-
-
-def _dashboard() -> str | None:
-    """Return the operators' address, or None on a site without the dashboard."""
-    try:
-        return reverse("dashboard:overview")
-    except NoReverseMatch:
-        return None
