@@ -70,7 +70,10 @@ class Filters:
 
     def narrow(self, tasks: QuerySet[Task], *, by_state: bool = True) -> QuerySet[Task]:
         """Narrow `tasks`; to nothing where a filter cannot match anything."""
-        if self.problems():
+        problems = self.problems()
+        if not by_state:
+            problems.pop("state", None)
+        if problems:
             return tasks.none()
         if self.state and by_state:
             tasks = in_state(tasks, TaskState(self.state))

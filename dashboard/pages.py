@@ -39,4 +39,9 @@ def page(
 
 def problem(request: HttpRequest, status: int, title: str, text: str) -> HttpResponse:
     """Render the page that says why there is no other page."""
-    return page(request, "problem.html", {"title": title, "text": text, "locked": status == 403}, status=status)
+    return page(
+        request,
+        "problem.html",
+        {"title": title, "text": text, "locked": status == 403},
+        status=status,
+    )

@@ -46,7 +46,9 @@ class TaskHubBackend(compat.BaseTaskBackend):
         compat.task_enqueued.send(sender=type(self), task_result=result)
         return result
 
-    def enqueue_many(self, task: compat.Task, calls: Iterable[tuple[Any, Any]]) -> list[AsyncResult]:
+    def enqueue_many(
+        self, task: compat.Task, calls: Iterable[tuple[Any, Any]]
+    ) -> list[AsyncResult]:
         """Enqueue one task for each `(args, kwargs)`, all or none; results in the same order."""
         from taskhub import queue, results
 
@@ -86,3 +88,10 @@ class TaskHubBackend(compat.BaseTaskBackend):
             run_after=task.run_after, takes_context=task.takes_context,
         )  # fmt: skip
 
+
+def backend_alias() -> str:
+    """Return the alias in settings.TASKS that names our backend (the first one, where there are several)."""
+    for alias in compat.task_backends.settings:
+        if isinstance(compat.task_backends[alias], TaskHubBackend):
+            return str(alias)
+    return compat.DEFAULT_TASK_BACKEND_ALIAS

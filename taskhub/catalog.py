@@ -27,7 +27,9 @@ def sync() -> int:
     rows = [_entry(definition) for definition in registry.all_definitions()]
     columns = [field.name for field in TaskCatalog._meta.fields if not field.primary_key]
     unique = None if _is_mysql(alias) else ["name"]
-    TaskCatalog.objects.using(alias).bulk_create(rows, update_conflicts=True, update_fields=columns, unique_fields=unique)
+    TaskCatalog.objects.using(alias).bulk_create(
+        rows, update_conflicts=True, update_fields=columns, unique_fields=unique
+    )
     return len(rows)
 
 
@@ -35,7 +37,10 @@ def sync_after_migrate(*, using: str, **kwargs: Any) -> None:
     """Write the catalog after `migrate` has made its table, in the queue's database."""
     from django.db import connections
 
-    if using == queue_alias() and TaskCatalog._meta.db_table in connections[using].introspection.table_names():
+    if (
+        using == queue_alias()
+        and TaskCatalog._meta.db_table in connections[using].introspection.table_names()
+    ):
         sync()
 
 
@@ -47,7 +52,11 @@ def _is_mysql(alias: str) -> bool:
 
 def _entry(definition: TaskDefinition) -> TaskCatalog:
     plain = {field.name: field.default for field in fields(TaskDefinition)}
-    defaults = {name: getattr(definition, name) for name in _SHOWN if getattr(definition, name) != plain[name]}
+    defaults = {
+        name: getattr(definition, name)
+        for name in _SHOWN
+        if getattr(definition, name) != plain[name]
+    }
     return TaskCatalog(
         name=definition.identifier, module_path=definition.module_path[:500], queue=definition.queue_name,
         doc=storable(inspect.getdoc(definition.func) or "", 5000), parameters=_parameters(definition),

@@ -24,7 +24,11 @@ def check_settings(app_configs: Any = None, **kwargs: Any) -> Iterable[CheckMess
     for problem in conf.problems(getattr(settings, "TASKHUB", {})):
         yield Error(problem, id="taskhub.E001")
     if not settings.USE_TZ:
-        yield Error("settings.USE_TZ is False.", hint="taskhub stores aware UTC times: set USE_TZ = True.", id="taskhub.E002")
+        yield Error(
+            "settings.USE_TZ is False.",
+            hint="taskhub stores aware UTC times: set USE_TZ = True.",
+            id="taskhub.E002",
+        )
     yield from _check_order_of_apps()
     if django.VERSION < (6, 0) and not apps.is_installed("django_tasks"):
         yield Warning(
@@ -94,7 +98,11 @@ def _check_sqlite(alias: str) -> Iterable[CheckMessage]:
 def _check_order_of_apps() -> Iterable[CheckMessage]:
     """Channels has a runworker command too, and the app that is listed first wins."""
     names = [config.name for config in apps.get_app_configs()]
-    if "channels" in names and "workers" in names and names.index("channels") < names.index("workers"):
+    if (
+        "channels" in names
+        and "workers" in names
+        and names.index("channels") < names.index("workers")
+    ):
         yield Error(
             "'channels' stands before 'workers' in INSTALLED_APPS, so `manage.py runworker` would be Channels' own command.",
             hint="Move 'workers' before 'channels' (nothing in taskhub needs 'channels' to be listed).", id="taskhub.E007",

@@ -7,9 +7,9 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from taskhub import compat, registry
+from taskhub.backend import backend_alias
 from taskhub.errors import InvalidArguments
 from taskhub.results import AsyncResult
-from taskhub.signals import backend_alias
 
 
 def send(name: str, payload: Mapping[str, Any] | None = None, /, **options: Any) -> AsyncResult:
@@ -22,19 +22,29 @@ def send(name: str, payload: Mapping[str, Any] | None = None, /, **options: Any)
     return registry.get(name).using(**options).enqueue(**kwargs)
 
 
-def send_later(name: str, payload: Mapping[str, Any] | None, delay: float | timedelta, /, **options: Any) -> AsyncResult:
+def send_later(
+    name: str, payload: Mapping[str, Any] | None, delay: float | timedelta, /, **options: Any
+) -> AsyncResult:
     """Enqueue a task that runs `delay` (seconds or timedelta) from now; see `send`."""
     return send(name, payload, countdown=delay, **options)
 
 
-def send_at(name: str, payload: Mapping[str, Any] | None, at: datetime, /, **options: Any) -> AsyncResult:
+def send_at(
+    name: str, payload: Mapping[str, Any] | None, at: datetime, /, **options: Any
+) -> AsyncResult:
     """Enqueue a task that runs at an aware datetime; see `send`."""
     return send(name, payload, run_after=at, **options)
 
 
-def send_batch(name: str, payloads: Iterable[Mapping[str, Any]], /, **options: Any) -> list[AsyncResult]:
+def send_batch(
+    name: str, payloads: Iterable[Mapping[str, Any]], /, **options: Any
+) -> list[AsyncResult]:
     """Enqueue one task for each payload, all or none; see `send`."""
-    return registry.get(name).using(**options).enqueue_many([((), _payload(payload)) for payload in payloads])
+    return (
+        registry.get(name)
+        .using(**options)
+        .enqueue_many([((), _payload(payload)) for payload in payloads])
+    )
 
 
 def get_result(result_id: str) -> AsyncResult:
@@ -49,8 +59,12 @@ def get_result(result_id: str) -> AsyncResult:
 
 def _payload(payload: Mapping[str, Any] | None) -> dict[str, Any]:
     if payload is not None and not isinstance(payload, Mapping):
-        raise InvalidArguments(f"payload is {payload!r:.80}; expected a dict of the task's keyword arguments.")
+        raise InvalidArguments(
+            f"payload is {payload!r:.80}; expected a dict of the task's keyword arguments."
+        )
     for key in payload or {}:
         if not isinstance(key, str):
-            raise InvalidArguments(f"payload has the key {key!r} of type {type(key).__name__}: JSON keys are strings.")
+            raise InvalidArguments(
+                f"payload has the key {key!r} of type {type(key).__name__}: JSON keys are strings."
+            )
     return dict(payload or {})

@@ -66,7 +66,11 @@ def _value_problem(value: Any, default: Any, metadata: Mapping[str, Any]) -> str
     number = int if isinstance(default, int) else (int, float)
     low, high = metadata["range"]
     fits = isinstance(value, number) and not isinstance(value, bool) and low <= value <= high  # type: ignore[arg-type]
-    return None if fits else f"{'a whole number' if number is int else 'a number'} from {low:g} to {high:g}"
+    return (
+        None
+        if fits
+        else f"{'a whole number' if number is int else 'a number'} from {low:g} to {high:g}"
+    )
 
 
 def _lease_problems(raw: Mapping[str, Any]) -> Iterator[str]:
@@ -87,7 +91,10 @@ def _read() -> Settings:
     raw = getattr(settings, "TASKHUB", {})
     if found := list(problems(raw)):
         raise ImproperlyConfigured(" ".join(found))
-    values = {key.lower(): tuple(value) if isinstance(value, list) else value for key, value in raw.items()}
+    values = {
+        key.lower(): tuple(value) if isinstance(value, list) else value
+        for key, value in raw.items()
+    }
     return Settings(**values)
 
 

@@ -85,6 +85,10 @@ class TaskContext(compat.TaskContext):
         Raises:
             ValueError: the fraction lies outside 0…1 or is not a number.
         """
-        if isinstance(fraction, bool) or not isinstance(fraction, int | float) or not 0 <= fraction <= 1:
+        if (
+            isinstance(fraction, bool)
+            or not isinstance(fraction, int | float)
+            or not 0 <= fraction <= 1
+        ):
             raise ValueError(f"update_progress({fraction!r}): expected a fraction from 0 to 1.")
         self._run.progress = (float(fraction), storable(str(message), 500))

@@ -60,7 +60,12 @@ class TaskDefinition(compat.Task):
             InvalidOption: an unknown option, or a value that it does not take.
         """
         options.check_names(changes, self.identifier)
-        for option in ("priority", "queue_name", "run_after", "backend"):  # None means "as it is" in django.tasks
+        for option in (
+            "priority",
+            "queue_name",
+            "run_after",
+            "backend",
+        ):  # None means "as it is" in django.tasks
             if option in changes and changes[option] is None:
                 del changes[option]
         if "run_after" in changes:
@@ -69,6 +74,18 @@ class TaskDefinition(compat.Task):
             changes["run_after"] = None
         changes["stored"] = {**self.stored, **options.to_store(changes)}
         return replace(self, **changes)
+
+    def enqueue(self, *args: Any, **kwargs: Any) -> AsyncResult:
+        """Enqueue a task; inside `transaction.atomic` it exists if and only if that commits.
+
+        Raises:
+            InvalidArguments, PayloadTooLarge, InvalidOption, EnqueueFailed: nothing was written.
+        """
+        return self.get_backend().enqueue(self, args, kwargs)  # type: ignore[return-value]
+
+    async def aenqueue(self, *args: Any, **kwargs: Any) -> AsyncResult:
+        """See `enqueue`."""
+        return await self.get_backend().aenqueue(self, args, kwargs)  # type: ignore[return-value]
 
     def enqueue_many(self, calls: Iterable[tuple[Any, Any]]) -> list[AsyncResult]:
         """Enqueue one task for each `(args, kwargs)`, all of them or none, in few statements.

@@ -67,7 +67,9 @@ class ResultTimeout(TaskhubError, TimeoutError):
 class TaskFailed(TaskhubError):
     """The task failed for good."""
 
-    def __init__(self, message: str | None = None, *, error_class: str = "", traceback: str = "") -> None:
+    def __init__(
+        self, message: str | None = None, *, error_class: str = "", traceback: str = ""
+    ) -> None:
         super().__init__(message)
         self.error_class = error_class
         self.traceback = traceback
@@ -119,6 +121,10 @@ class TaskAborted(BaseException):
 def _seconds(delay: Any) -> float | None:
     if delay is None:
         return None
-    if isinstance(delay, bool) or not isinstance(delay, int | float) or not 0 <= delay < float("inf"):
+    if (
+        isinstance(delay, bool)
+        or not isinstance(delay, int | float)
+        or not 0 <= delay < float("inf")
+    ):
         raise ValueError(f"delay={delay!r}: expected a number of seconds, zero or more.")
     return float(delay)

@@ -82,7 +82,9 @@ def queue_size(name: str) -> int:
 def queue_stats() -> list[QueueStats]:
     """Return every known queue with its live tasks by state. Reads live tasks only, never the finished ones."""
     counts: dict[str, dict[str, int]] = {}
-    for name, state, count in _live().order_by().values_list("queue", "state").annotate(n=Count("id")):
+    for name, state, count in (
+        _live().order_by().values_list("queue", "state").annotate(n=Count("id"))
+    ):
         counts.setdefault(name, {})[state] = count
     queued = tasks().filter(state=TaskState.QUEUED).order_by()
     oldest = dict(queued.values_list("queue").annotate(first=Min("enqueued_at")))
@@ -101,28 +103,51 @@ def workers(*, stopped_within: timedelta = timedelta(0)) -> list[WorkerInfo]:
     """Return the workers that have not stopped, and those that stopped lately, by name."""
     now = get_engine().now()
     rows = Worker.objects.using(queue_alias()).filter(kind=WorkerKind.WORKER)
-    rows = rows.filter(Q(stopped_at__isnull=True) | Q(stopped_at__gt=now - stopped_within)).order_by("name", "id")
-    busy = tasks().filter(state=TaskState.RUNNING).order_by().values_list("worker__parent").annotate(n=Count("id"))
+    rows = rows.filter(
+        Q(stopped_at__isnull=True) | Q(stopped_at__gt=now - stopped_within)
+    ).order_by("name", "id")
+    busy = (
+        tasks()
+        .filter(state=TaskState.RUNNING)
+        .order_by()
+        .values_list("worker__parent")
+        .annotate(n=Count("id"))
+    )
     active = dict(busy)
     return [
-        WorkerInfo(worker, active.get(worker.pk, 0), max(0.0, (now - worker.heartbeat_at).total_seconds()))
+        WorkerInfo(
+            worker, active.get(worker.pk, 0), max(0.0, (now - worker.heartbeat_at).total_seconds())
+        )
         for worker in rows
     ]
 
 
 def active_tasks() -> QuerySet[Task]:
     """Return the running tasks, longest running first."""
-    return tasks().filter(state=TaskState.RUNNING).select_related("progress", "worker").order_by("started_at")
+    return (
+        tasks()
+        .filter(state=TaskState.RUNNING)
+        .select_related("progress", "worker")
+        .order_by("started_at")
+    )
 
 
 def pending_tasks(queue_name: str = "default") -> QuerySet[Task]:
     """Return what waits in a queue, in the order in which it would be claimed."""
-    return tasks().filter(queue=queue_name, state__in=sorted(WAITING)).order_by("-priority", "position", "id")
+    return (
+        tasks()
+        .filter(queue=queue_name, state__in=sorted(WAITING))
+        .order_by("-priority", "position", "id")
+    )
 
 
 def failed_tasks(limit: int = 100) -> list[Task]:
     """Return the tasks that failed last, newest first."""
-    return list(tasks().filter(state=TaskState.FAILED, finished_at__isnull=False).order_by("-finished_at")[:limit])
+    return list(
+        tasks()
+        .filter(state=TaskState.FAILED, finished_at__isnull=False)
+        .order_by("-finished_at")[:limit]
+    )
 
 
 def _live() -> QuerySet[Task]:

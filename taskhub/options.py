@@ -45,11 +45,19 @@ def check_names(given: Mapping[str, Any], of: str, *, at_definition: bool = Fals
         if option in allowed:
             continue
         if option == "run_after":
-            raise InvalidOption(f"{of}: run_after cannot be fixed in the decorator. Use .using(run_after=…) when you enqueue.")
+            raise InvalidOption(
+                f"{of}: run_after cannot be fixed in the decorator. Use .using(run_after=…) when you enqueue."
+            )
         if option == "name":
-            raise InvalidOption(f"{of}: a task's name is given once, in @task(name=…); .using() cannot change it.")
+            raise InvalidOption(
+                f"{of}: a task's name is given once, in @task(name=…); .using() cannot change it."
+            )
         close = get_close_matches(option, allowed, n=1)
-        hint = f"did you mean {close[0]!r}?" if close else f"known options: {', '.join(sorted(allowed))}."
+        hint = (
+            f"did you mean {close[0]!r}?"
+            if close
+            else f"known options: {', '.join(sorted(allowed))}."
+        )
         raise InvalidOption(f"{of}: unknown option {option!r}; {hint}")
 
 
@@ -96,14 +104,23 @@ def validate(definition: TaskDefinition) -> None:
     for option, (is_good, expected) in _RULES.items():
         value = getattr(definition, option)
         if not is_good(value):
-            raise InvalidOption(f"{definition.identifier}: {option}={value!r}; expected {expected}.")
+            raise InvalidOption(
+                f"{definition.identifier}: {option}={value!r}; expected {expected}."
+            )
     if definition.countdown is not None and definition.run_after is not None:
-        raise InvalidOption(f"{definition.identifier}: countdown and run_after exclude each other; give one of them.")
+        raise InvalidOption(
+            f"{definition.identifier}: countdown and run_after exclude each other; give one of them."
+        )
 
 
 def _number(low: float, high: float = math.inf, *, whole: bool = False) -> Callable[[Any], bool]:
     kinds = int if whole else (int, float)
-    return lambda value: isinstance(value, kinds) and not isinstance(value, bool) and low <= value <= high and math.isfinite(value)
+    return lambda value: (
+        isinstance(value, kinds)
+        and not isinstance(value, bool)
+        and low <= value <= high
+        and math.isfinite(value)
+    )
 
 
 def _text(limit: int) -> Callable[[Any], bool]:
@@ -117,7 +134,10 @@ def _seconds_or_delta(value: Any) -> bool:
 
 
 def _exceptions(value: Any) -> bool:
-    return all(isinstance(item, str) or (isclass(item) and issubclass(item, BaseException)) for item in value)
+    return all(
+        isinstance(item, str) or (isclass(item) and issubclass(item, BaseException))
+        for item in value
+    )
 
 
 def _bool(value: Any) -> bool:
@@ -130,7 +150,10 @@ _RULES: dict[str, _Rule] = {
     "queue_name": (_text(MAX_QUEUE), f"a text of 1 to {MAX_QUEUE} characters, without NUL"),
     "priority": (_number(-100, 100, whole=True), "a whole number from -100 to 100"),
     "countdown": (_seconds_or_delta, "seconds or a timedelta, zero or more"),
-    "expires": (lambda v: isinstance(v, datetime) or _seconds_or_delta(v), "seconds, a timedelta or an aware datetime"),
+    "expires": (
+        lambda v: isinstance(v, datetime) or _seconds_or_delta(v),
+        "seconds, a timedelta or an aware datetime",
+    ),
     "timeout": (_number(0.001, 1e8), "a number of seconds above zero"),
     "timeout_grace": (_number(0, 1e8), "a number of seconds, zero or more"),
     "max_retries": (_number(0, 10_000, whole=True), "a whole number from 0 to 10000"),
@@ -141,7 +164,10 @@ _RULES: dict[str, _Rule] = {
     "retry_on": (_exceptions, "exception classes"),
     "no_retry_on": (_exceptions, "exception classes"),
     "on_worker_loss": (lambda value: value in ("retry", "fail"), "'retry' or 'fail'"),
-    "max_worker_losses": (lambda v: v is None or _number(0, 1000, whole=True)(v), "a whole number from 0 to 1000"),
+    "max_worker_losses": (
+        lambda v: v is None or _number(0, 1000, whole=True)(v),
+        "a whole number from 0 to 1000",
+    ),
     "tags": (
         lambda value: len(value) <= MAX_TAGS and all(map(_text(MAX_TAG), value)),
         f"at most {MAX_TAGS} strings of 1 to {MAX_TAG} characters",

@@ -24,22 +24,32 @@ def _normalize(value: Any, where: str, depth: int) -> Any:
     kind = type(value)
     if kind is str:
         if not is_storable(value):
-            raise InvalidArguments(f"{where} holds a NUL character or a lone surrogate: {value!r:.80}. No database stores it.")
+            raise InvalidArguments(
+                f"{where} holds a NUL character or a lone surrogate: {value!r:.80}. No database stores it."
+            )
         return value
     if kind is int or kind is bool or value is None:
         return value
     if kind is float:
         if not math.isfinite(value):
-            raise InvalidArguments(f"{where} is {value!r}: JSON has no such number. Pass a finite number or None.")
+            raise InvalidArguments(
+                f"{where} is {value!r}: JSON has no such number. Pass a finite number or None."
+            )
         return value
     if depth > _MAX_DEPTH:
-        raise InvalidArguments(f"{where:.200} is nested more than {_MAX_DEPTH} levels deep, or contains itself.")
+        raise InvalidArguments(
+            f"{where:.200} is nested more than {_MAX_DEPTH} levels deep, or contains itself."
+        )
     if isinstance(value, Mapping):
         out = {}
         for key, item in value.items():
             if not isinstance(key, str):
-                raise InvalidArguments(f"{where} has the key {key!r} of type {type(key).__name__}: JSON keys are strings.")
-            out[_normalize(str(key), f"a key of {where}", depth)] = _normalize(item, f"{where}[{key!r}]", depth + 1)
+                raise InvalidArguments(
+                    f"{where} has the key {key!r} of type {type(key).__name__}: JSON keys are strings."
+                )
+            out[_normalize(str(key), f"a key of {where}", depth)] = _normalize(
+                item, f"{where}[{key!r}]", depth + 1
+            )
         return out
     if isinstance(value, str | int | float):  # subclasses, such as the members of a StrEnum
         plain = next(base for base in (str, bool, int, float) if isinstance(value, base))
@@ -48,9 +58,13 @@ def _normalize(value: Any, where: str, depth: int) -> Any:
         try:
             return _normalize(value.decode(), where, depth)
         except UnicodeDecodeError as error:
-            raise InvalidArguments(f"{where} is bytes that are not UTF-8: {value!r:.80}.") from error
+            raise InvalidArguments(
+                f"{where} is bytes that are not UTF-8: {value!r:.80}."
+            ) from error
     if isinstance(value, Sequence):
-        return [_normalize(item, f"{where}[{index}]", depth + 1) for index, item in enumerate(value)]
+        return [
+            _normalize(item, f"{where}[{index}]", depth + 1) for index, item in enumerate(value)
+        ]
     raise InvalidArguments(
         f"{where} is a {kind.__module__}.{kind.__qualname__}, which is not JSON-serializable: {value!r:.80}. "
         "Pass strings, numbers, booleans, None, lists and dicts; of a model instance pass its primary key."
@@ -62,7 +76,9 @@ def dump(value: Any) -> str:
     return _ENCODE(value)
 
 
-_ENCODE = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"), check_circular=False).encode
+_ENCODE = json.JSONEncoder(
+    ensure_ascii=False, allow_nan=False, separators=(",", ":"), check_circular=False
+).encode
 
 
 def load_args(args: Any, kwargs: Any) -> tuple[list[Any], dict[str, Any]]:
@@ -76,8 +92,12 @@ def load_args(args: Any, kwargs: Any) -> tuple[list[Any], dict[str, Any]]:
         try:
             value = json.loads(stored) if isinstance(stored, str | bytes) else stored
         except ValueError as error:
-            raise DamagedTask(f"The column {column} of this task is not JSON: {stored!r:.80} ({error}).") from error
+            raise DamagedTask(
+                f"The column {column} of this task is not JSON: {stored!r:.80} ({error})."
+            ) from error
         if not isinstance(value, kind):
-            raise DamagedTask(f"The column {column} of this task is {stored!r:.80}; expected a JSON {'array' if kind is list else 'object'}.")
+            raise DamagedTask(
+                f"The column {column} of this task is {stored!r:.80}; expected a JSON {'array' if kind is list else 'object'}."
+            )
         values.append(value)
     return values[0], values[1]

@@ -15,7 +15,9 @@ def definition_for(task: Task, backend: str) -> compat.Task:
 
     Where this process does not have the code, an UnknownDefinition takes its place, so that results can be read.
     """
-    known = registry.find(task.name) or UnknownDefinition(func=unknown, identifier=task.name, name=task.name)
+    known = registry.find(task.name) or UnknownDefinition(
+        func=unknown, identifier=task.name, name=task.name
+    )
     try:
         return known.using(
             queue_name=task.queue, priority=task.priority, run_after=task.run_after, backend=backend,

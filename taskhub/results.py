@@ -39,7 +39,9 @@ class TaskError(compat.TaskError):
         module, _, name = self.exception_class_path.rpartition(".")
         found = getattr(sys.modules.get(module), name, None)
         if not isclass(found) or not issubclass(found, BaseException):
-            raise ValueError(f"{self.exception_class_path!r} is not an exception class that this process has loaded.")
+            raise ValueError(
+                f"{self.exception_class_path!r} is not an exception class that this process has loaded."
+            )
         return found
 
 
@@ -116,17 +118,23 @@ class AsyncResult(compat.TaskResult):
             InsideTransaction: it was enqueued in the current transaction.
         """
         if not self.wait(timeout):
-            raise errors.ResultTimeout(f"Task {self.id} ({self.task.name}) is {self.state} after {timeout:g} s.")
+            raise errors.ResultTimeout(
+                f"Task {self.id} ({self.task.name}) is {self.state} after {timeout:g} s."
+            )
         if self.state == TaskState.SUCCEEDED:
             return self.return_value
         if self.state == TaskState.CANCELLED:
-            raise errors.TaskCancelled(f"Task {self.id} was cancelled: {self.reason or 'no reason given'}.")
+            raise errors.TaskCancelled(
+                f"Task {self.id} was cancelled: {self.reason or 'no reason given'}."
+            )
         if self.state == TaskState.EXPIRED:
             raise errors.TaskExpired(f"Task {self.id} was not started before it expired.")
         last = self.errors[-1] if self.errors else TaskError(exception_class_path="", traceback="")
         message = getattr(last, "message", "")
         raise errors.TaskFailed(
-            f"{last.exception_class_path}: {message}", error_class=last.exception_class_path, traceback=last.traceback
+            f"{last.exception_class_path}: {message}",
+            error_class=last.exception_class_path,
+            traceback=last.traceback,
         )
 
     async def aget(self, timeout: float | None = None) -> Any:
@@ -153,7 +161,9 @@ class AsyncResult(compat.TaskResult):
             )
 
 
-def born(definition: compat.Task, task_id: int, row: NewTask, args: Any, kwargs: Any, backend: str) -> AsyncResult:
+def born(
+    definition: compat.Task, task_id: int, row: NewTask, args: Any, kwargs: Any, backend: str
+) -> AsyncResult:
     """Build the result of a task that has just been inserted, without asking the database."""
     result = AsyncResult(
         task=definition, id=str(task_id), status=compat.TaskResultStatus.READY, enqueued_at=row.enqueued_at,
@@ -174,7 +184,11 @@ def load(result_id: str, backend: str) -> AsyncResult:
     Raises:
         TaskResultDoesNotExist: no such task.
     """
-    number = int(result_id) if isinstance(result_id, str) and result_id.isascii() and result_id.isdigit() else -1
+    number = (
+        int(result_id)
+        if isinstance(result_id, str) and result_id.isascii() and result_id.isdigit()
+        else -1
+    )
     tasks = Task.objects.using(get_engine().alias).select_related("progress", "worker")
     task = tasks.filter(id=number).first() if 0 <= number < 2**63 else None
     if task is None:
@@ -188,7 +202,9 @@ def of_rows(task: Task, attempts: Iterable[Result], backend: str) -> AsyncResult
     state = TaskState(task.state)
     args, kwargs = _args(task)
     progress = getattr(task, "progress", None)
-    started = [attempt.started_at for attempt in spent] + ([task.started_at] if task.started_at else [])
+    started = [attempt.started_at for attempt in spent] + (
+        [task.started_at] if task.started_at else []
+    )
     names = [attempt.worker_name for attempt in spent]
     if state == TaskState.RUNNING:
         names.append(task.worker.name if task.worker else "?")
@@ -214,4 +230,6 @@ def _args(task: Task) -> tuple[list[Any], dict[str, Any]]:
     try:
         return load_args(task.args, task.kwargs)
     except errors.DamagedTask:  # shown as far as it goes; running it says what is wrong
-        return (task.args if isinstance(task.args, list) else []), (task.kwargs if isinstance(task.kwargs, dict) else {})
+        return (task.args if isinstance(task.args, list) else []), (
+            task.kwargs if isinstance(task.kwargs, dict) else {}
+        )

@@ -7,7 +7,7 @@ _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
 def is_storable(text: str) -> bool:
     """Tell whether `text` holds neither NUL characters nor lone surrogates."""
-    return text.isascii() and "\x00" not in text or not _UNSTORABLE.search(text)
+    return (text.isascii() and "\x00" not in text) or not _UNSTORABLE.search(text)
 
 
 def storable(text: str, limit: int | None = None) -> str:

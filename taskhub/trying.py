@@ -21,7 +21,11 @@ def trying_again(write: Callable[[], T], engine: Engine) -> T:
         try:
             return write()
         except Error as error:
-            if attempt == _ATTEMPTS or engine.connection.in_atomic_block or not engine.is_conflict(error):
+            if (
+                attempt == _ATTEMPTS
+                or engine.connection.in_atomic_block
+                or not engine.is_conflict(error)
+            ):
                 raise
             time.sleep(random.uniform(0, 0.005 * 2**attempt))
     raise AssertionError("unreachable")

@@ -42,7 +42,9 @@ class Alarm:
     def _on_timeout(self, signum: int, frame: FrameType | None) -> None:
         run = self._armed
         if run is not None and time.monotonic() >= run.deadline:
-            raise TaskTimeout(f"The task ran longer than its timeout of {run.definition.timeout:g} s.")
+            raise TaskTimeout(
+                f"The task ran longer than its timeout of {run.definition.timeout:g} s."
+            )
 
     def _on_abort(self, signum: int, frame: FrameType | None) -> None:
         if self._armed is not None and self._armed is self._to_abort:

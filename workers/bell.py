@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import select
+from contextlib import suppress
 
 WORK = b"w"  # look for tasks
 CANCEL = b"c"  # look whether a running task is to be cancelled
@@ -21,10 +22,8 @@ class Bell:
 
     def ring(self, what: bytes = WORK) -> None:
         """Wake the one who waits; never blocks."""
-        try:
+        with suppress(BlockingIOError):  # full: it has been rung often enough
             os.write(self._write, what)
-        except BlockingIOError:
-            pass  # full: it has been rung often enough
 
     def wait(self, seconds: float) -> bytes:
         """Wait until the bell is rung, at most this long; return what was said, in no particular order."""

@@ -56,7 +56,9 @@ class Slot:
     tick = _Cell(7)  # last sign of life of the control thread
     death, exit_code = _Cell(8), _Cell(9)
     empty_claims = _Cell(10)  # claims in a row that found nothing while the child was idle
-    cancel_deadline = _Cell(11)  # when the supervisor kills the child because its task was cancelled; 0: never
+    cancel_deadline = _Cell(
+        11
+    )  # when the supervisor kills the child because its task was cancelled; 0: never
 
     def __init__(self, cells: memoryview, base: int, number: int) -> None:
         self.cells, self.base, self.number = cells, base, number
@@ -77,7 +79,9 @@ class Board:
         size = (children + 1) * Slot.SIZE * 8
         self.cells = memoryview(mmap.mmap(-1, size)).cast("q")
         self.base = 0
-        self.slots = [Slot(self.cells, (number + 1) * Slot.SIZE, number) for number in range(children)]
+        self.slots = [
+            Slot(self.cells, (number + 1) * Slot.SIZE, number) for number in range(children)
+        ]
 
     @property
     def maintenance(self) -> Slot:

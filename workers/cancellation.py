@@ -30,7 +30,12 @@ class Cancellation:
         """Climb the ladder as far as it is time to; asks the database when told to, and once a second."""
         now = time.monotonic()
         if run is not self._run:
-            self._run, self._flagged_at, self._is_noted, self._looked_at = run, None, False, run.started
+            self._run, self._flagged_at, self._is_noted, self._looked_at = (
+                run,
+                None,
+                False,
+                run.started,
+            )
         if self._flagged_at is None:
             if not is_told and now - self._looked_at < _LOOK_EVERY:
                 return

@@ -27,7 +27,7 @@ from taskhub.states import TaskState
 from workers import registration
 from workers.alarm import Alarm
 from workers.bell import CANCEL, NEW_QUEUE, STOP, WORK, Bell
-from workers.board import Board, Slot, SlotState, Stop
+from workers.board import Board, Slot, SlotState
 from workers.cancellation import Cancellation
 from workers.options import WorkerOptions
 from workers.prefetch import Prefetch
@@ -71,7 +71,9 @@ class Done:
 class Control(threading.Thread):
     """Keeps the main thread in claims and records what became of them, in batches, on a connection of its own."""
 
-    def __init__(self, options: WorkerOptions, board: Board, slot: Slot, bell: Bell, alarm: Alarm) -> None:
+    def __init__(
+        self, options: WorkerOptions, board: Board, slot: Slot, bell: Bell, alarm: Alarm
+    ) -> None:
         super().__init__(name="taskhub-control", daemon=True)
         self.buffer: queue.SimpleQueue[Claim | None] = queue.SimpleQueue()
         self.current: Run | None = None
@@ -102,7 +104,9 @@ class Control(threading.Thread):
         if wants_answer:
             done.expect_answer()
         self._done.append(done)
-        if self._is_asleep and (wants_answer or self.buffer.empty() or len(self._done) >= _FLUSH_AT):
+        if self._is_asleep and (
+            wants_answer or self.buffer.empty() or len(self._done) >= _FLUSH_AT
+        ):
             self._bell.ring()
 
     # -- the thread -------------------------------------------------------------------------------------------------
@@ -117,7 +121,9 @@ class Control(threading.Thread):
             self._trying(lambda: registration.stopped(self._slot.worker_id))
             self.buffer.put(None)
         except Exception:
-            logger.exception("The control thread of worker %s failed; its process ends.", self.worker_name)
+            logger.exception(
+                "The control thread of worker %s failed; its process ends.", self.worker_name
+            )
             logging.shutdown()
             os._exit(70)
 
@@ -135,7 +141,7 @@ class Control(threading.Thread):
     def _register(self) -> None:
         while not self._board.worker_id:
             self._bell.wait(0.02)
-        self._slot.worker_id = registration.child(self._board.worker_id, self.worker_name, self._options)
+        self._slot.worker_id = registration.child(self._board.worker_id, self.worker_name)
         self._slot.state = SlotState.ALIVE
         self._is_registered.set()
 
@@ -162,7 +168,9 @@ class Control(threading.Thread):
     def _claim(self, count: int) -> list[Claim]:
         self._queues.refresh_if_due()
         engine = get_engine()
-        claims = claim(engine, self._slot.worker_id, self._queues.shares, count, sorted(self._unknown))
+        claims = claim(
+            engine, self._slot.worker_id, self._queues.shares, count, sorted(self._unknown)
+        )
         known = [item for item in claims if registry.find(item.name)]
         if len(known) < len(claims):
             strange = [item for item in claims if not registry.find(item.name)]
@@ -171,7 +179,12 @@ class Control(threading.Thread):
                 "This worker does not have the code of %s and leaves such tasks to workers that have it.",
                 ", ".join(sorted({item.name for item in strange})),
             )
-            finish(engine, self._slot.worker_id, self.worker_name, [_unstarted(item) for item in strange])
+            finish(
+                engine,
+                self._slot.worker_id,
+                self.worker_name,
+                [_unstarted(item) for item in strange],
+            )
         return known
 
     def _give_back_buffer(self) -> None:
@@ -227,7 +240,11 @@ class Control(threading.Thread):
             return 0.0
         if self._done:
             is_idle = self._out == len(self._done)
-            return 0.0 if is_idle or self._board.stop else max(0.0, self._done[0].at + _FLUSH_AFTER - now)
+            return (
+                0.0
+                if is_idle or self._board.stop
+                else max(0.0, self._done[0].at + _FLUSH_AFTER - now)
+            )
         if self._out > 1:
             return self._prefetch.stuck_after / 2
         if self._out:
@@ -258,7 +275,9 @@ class Control(threading.Thread):
                 self._queues.expire()
         run = self.current
         if run is not None:
-            self._trying(lambda: self._cancellation.look(run, self._slot.worker_id, is_told=CANCEL in said))
+            self._trying(
+                lambda: self._cancellation.look(run, self._slot.worker_id, is_told=CANCEL in said)
+            )
 
     # -- trouble ----------------------------------------------------------------------------------------------------
 
@@ -272,7 +291,11 @@ class Control(threading.Thread):
                 engine = get_engine()
                 if not engine.is_transient(error):
                     raise
-                logger.warning("The database is in trouble, trying again in %.1f s: %s", pause, str(error).strip())
+                logger.warning(
+                    "The database is in trouble, trying again in %.1f s: %s",
+                    pause,
+                    str(error).strip(),
+                )
                 if not engine.is_conflict(error):
                     engine.connection.close()
                 if os.getppid() != self._parent_pid:

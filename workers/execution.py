@@ -42,7 +42,9 @@ class Execution:
             ending = self._call(run, record)
             return ending, record is not None and ending.outcome == Outcome.SUCCEEDED
         except StaleClaim as stale:
-            logger.warning("Task %s: %s Its effects on the database were rolled back.", run.claim.id, stale)
+            logger.warning(
+                "Task %s: %s Its effects on the database were rolled back.", run.claim.id, stale
+            )
             return raised(self._attempt(run), stale), True
         finally:
             self._clean_up()
@@ -68,7 +70,9 @@ class Execution:
                 self._alarm.disarm()
         except StaleClaim:
             raise
-        except BaseException as error:  # the boundary around user code: sys.exit() in a task fails the task
+        except (
+            BaseException
+        ) as error:  # the boundary around user code: sys.exit() in a task fails the task
             self._alarm.disarm()
             if isinstance(error, TaskTimeout | TaskAborted):
                 self._forget_connections()
@@ -80,7 +84,9 @@ class Execution:
             args = [TaskContext(run), *args]
         return run.definition.func, args, kwargs
 
-    def _guarded(self, run: Run, function: Callable[..., Any], args: list[Any], kwargs: dict[str, Any]) -> Any:
+    def _guarded(
+        self, run: Run, function: Callable[..., Any], args: list[Any], kwargs: dict[str, Any]
+    ) -> Any:
         self._alarm.arm(run)
         if not iscoroutinefunction(function):
             return function(*args, **kwargs)
@@ -128,4 +134,6 @@ def definition_of(claim: Claim) -> TaskDefinition | None:
     known = registry.find(claim.name)
     if known is None or not claim.options:
         return known
-    return _changed(claim.name, claim.options if isinstance(claim.options, str) else str(claim.options))
+    return _changed(
+        claim.name, claim.options if isinstance(claim.options, str) else str(claim.options)
+    )

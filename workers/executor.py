@@ -8,7 +8,7 @@ from django.dispatch import Signal
 from django.utils import timezone
 
 from taskhub import compat, registry, results, signals
-from taskhub.backend import TaskHubBackend
+from taskhub.backend import TaskHubBackend, backend_alias
 from taskhub.context import Run
 from taskhub.engines import get_engine
 from taskhub.engines.rows import Claim, Ending
@@ -31,7 +31,7 @@ class Executor:
         self._slot = slot
         self._alarm = Alarm()
         self._control = Control(options, board, slot, bell, self._alarm)
-        self._backend = signals.backend_alias()
+        self._backend = backend_alias()
 
     def run(self) -> None:
         """Work until the control thread says that it is over."""
@@ -74,7 +74,9 @@ class Executor:
         except (TaskhubError, compat.InvalidTask, ValueError, TypeError) as error:
             plain = registry.find(claim.name) or next(registry.all_definitions())
             now = timezone.now()
-            damage = DamagedTask(f"The column options of this task is {claim.options!r:.200}: {error}")
+            damage = DamagedTask(
+                f"The column options of this task is {claim.options!r:.200}: {error}"
+            )
             return raised(Attempt(claim, plain, now, now), damage)
         return Run(claim, definition, self._load_result)
 
@@ -89,4 +91,3 @@ class Executor:
         for _, response in signal.send_robust(sender=TaskHubBackend, task_result=result):
             if isinstance(response, Exception):
                 logger.error("A receiver of %s failed", signal, exc_info=response)
-

@@ -48,7 +48,9 @@ class Heartbeat(threading.Thread):
         began = time.monotonic()
         try:
             engine.limit_statements(_STATEMENT_SECONDS)
-            registration.heartbeat([self._board.worker_id, *(slot.worker_id for slot in self._living())])
+            registration.heartbeat(
+                [self._board.worker_id, *(slot.worker_id for slot in self._living())]
+            )
         except Error as error:
             self._writing_since = None
             logger.warning("A heartbeat was not written: %s", str(error).strip())
@@ -61,7 +63,11 @@ class Heartbeat(threading.Thread):
         return interval
 
     def _living(self) -> list[Slot]:
-        return [slot for slot in self._board.executors if slot.state == SlotState.ALIVE and _gives_sign(slot)]
+        return [
+            slot
+            for slot in self._board.executors
+            if slot.state == SlotState.ALIVE and _gives_sign(slot)
+        ]
 
 
 def _gives_sign(slot: Slot) -> bool:

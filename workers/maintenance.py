@@ -53,7 +53,9 @@ class Maintenance:
     def run(self) -> None:
         """Do the chores until all executors are gone, then sign off."""
         if not self._board.worker_id:  # a maintenance child before this one has written the row
-            self._board.worker_id = self._trying(lambda: registration.worker(self._options, self._parent_pid))
+            self._board.worker_id = self._trying(
+                lambda: registration.worker(self._options, self._parent_pid)
+            )
         self._trying(catalog.sync)
         self._board.maintenance.state = SlotState.ALIVE
         self._heartbeat = Heartbeat(self._board)
@@ -68,7 +70,9 @@ class Maintenance:
     def _is_over(self) -> bool:
         if os.getppid() != self._parent_pid:
             os._exit(71)
-        return bool(self._board.stop) and all(slot.state == SlotState.FREE for slot in self._board.executors)
+        return bool(self._board.stop) and all(
+            slot.state == SlotState.FREE for slot in self._board.executors
+        )
 
     def _turn(self) -> None:
         for slot in self._board.executors:
@@ -168,7 +172,9 @@ class Maintenance:
             act()
         except Error as error:
             engine = get_engine()
-            logger.warning("A chore of the worker failed and will be tried again: %s", str(error).strip())
+            logger.warning(
+                "A chore of the worker failed and will be tried again: %s", str(error).strip()
+            )
             if not engine.is_conflict(error):
                 engine.connection.close()
             self._wake.wait(0.5)

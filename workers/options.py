@@ -31,7 +31,9 @@ class WorkerOptions:
         if not 0 < len(self.name) <= 150:
             raise BadOption(f"--name {self.name!r}: expected 1 to 150 characters.")
         if self.shutdown_timeout < 0:
-            raise BadOption(f"--shutdown-timeout {self.shutdown_timeout:g}: expected seconds, zero or more.")
+            raise BadOption(
+                f"--shutdown-timeout {self.shutdown_timeout:g}: expected seconds, zero or more."
+            )
 
 
 def parse_queues(given: Iterable[str], declared: Iterable[str]) -> dict[str, int]:
@@ -46,8 +48,15 @@ def parse_queues(given: Iterable[str], declared: Iterable[str]) -> dict[str, int
         name, has_weight, weight = item.rpartition(":")
         if not has_weight:
             name, weight = item, "1"
-        if not name or len(name) > MAX_QUEUE or not weight.isdecimal() or not 1 <= int(weight) <= 1000:
-            raise BadOption(f"--queue {item!r}: expected NAME or NAME:WEIGHT with a weight from 1 to 1000.")
+        if (
+            not name
+            or len(name) > MAX_QUEUE
+            or not weight.isdecimal()
+            or not 1 <= int(weight) <= 1000
+        ):
+            raise BadOption(
+                f"--queue {item!r}: expected NAME or NAME:WEIGHT with a weight from 1 to 1000."
+            )
         if known and name not in known:
             raise BadOption(
                 f"--queue {name!r}: settings.TASKS declares the queues {', '.join(sorted(known))} "

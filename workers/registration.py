@@ -24,9 +24,11 @@ def worker(options: WorkerOptions, pid: int) -> int:
     return row.pk
 
 
-def child(parent_id: int, name: str, options: WorkerOptions) -> int:
+def child(parent_id: int, name: str) -> int:
     """Write the row of the calling child process; return its id."""
-    return _create(kind=WorkerKind.EXECUTOR, parent_id=parent_id, name=name, pid=os.getpid(), slots=1).pk
+    return _create(
+        kind=WorkerKind.EXECUTOR, parent_id=parent_id, name=name, pid=os.getpid(), slots=1
+    ).pk
 
 
 def heartbeat(ids: Collection[int]) -> None:
@@ -46,5 +48,9 @@ def _create(**columns: object) -> Worker:
     engine = get_engine()
     now = engine.now()
     return Worker.objects.using(engine.alias).create(
-        host=socket.gethostname()[:255], version=__version__, started_at=now, heartbeat_at=now, **columns
+        host=socket.gethostname()[:255],
+        version=__version__,
+        started_at=now,
+        heartbeat_at=now,
+        **columns,
     )

@@ -17,7 +17,11 @@ class KnownQueues:
 
     def __init__(self, given: Mapping[str, int]) -> None:
         self._takes_all = not given
-        names = {definition.queue_name for definition in registry.all_definitions()} if self._takes_all else set()
+        names = (
+            {definition.queue_name for definition in registry.all_definitions()}
+            if self._takes_all
+            else set()
+        )
         self.shares = Shares(dict(given) or dict.fromkeys(sorted(names), 1))
         self._fresh_until = 0.0
 

@@ -54,7 +54,9 @@ class Supervisor:
         return 0
 
     def _is_needed(self) -> bool:
-        return not self._board.stop or any(slot.state != SlotState.FREE for slot in self._board.slots)
+        return not self._board.stop or any(
+            slot.state != SlotState.FREE for slot in self._board.slots
+        )
 
     # -- children ---------------------------------------------------------------------------------------------------
 
@@ -109,10 +111,14 @@ class Supervisor:
 
     def _note_death(self, slot: Slot, code: int) -> None:
         if code or not self._board.stop:
-            logger.warning("Child %d (pid %d) of the worker ended with %d.", slot.number, slot.pid, code)
+            logger.warning(
+                "Child %d (pid %d) of the worker ended with %d.", slot.number, slot.pid, code
+            )
         lived = (time.monotonic_ns() - slot.born_at) / 1e9
         number = slot.number
-        self._pauses[number] = min(_LONGEST_PAUSE, self._pauses[number] * 2 + 0.1) if lived < _CRASH_SECONDS else 0.0
+        self._pauses[number] = (
+            min(_LONGEST_PAUSE, self._pauses[number] * 2 + 0.1) if lived < _CRASH_SECONDS else 0.0
+        )
         self._start_after[number] = time.monotonic() + self._pauses[number]
         slot.exit_code = code
         if number == 0 or (code == 0 and not slot.task_id):
@@ -127,9 +133,15 @@ class Supervisor:
         for slot in self._board.executors:
             if slot.state == SlotState.ALIVE and slot.task_id:
                 if slot.deadline and now > slot.deadline:
-                    self._kill(slot, Death.TIMEOUT, lambda slot: 0 < slot.deadline < time.monotonic_ns())
+                    self._kill(
+                        slot, Death.TIMEOUT, lambda slot: 0 < slot.deadline < time.monotonic_ns()
+                    )
                 elif slot.cancel_deadline and now > slot.cancel_deadline:
-                    self._kill(slot, Death.CANCEL, lambda slot: 0 < slot.cancel_deadline < time.monotonic_ns())
+                    self._kill(
+                        slot,
+                        Death.CANCEL,
+                        lambda slot: 0 < slot.cancel_deadline < time.monotonic_ns(),
+                    )
         is_late = self._stop_deadline is not None and time.monotonic() > self._stop_deadline
         if self._board.stop == Stop.NOW or is_late:
             for slot in self._board.executors:

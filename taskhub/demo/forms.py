@@ -30,7 +30,7 @@ class UploadForm(forms.Form):
         ),
     )
 
-    def clean_file(self) -> File[bytes]:
+    def clean_file(self) -> "File[bytes]":
         """Refuse what is too large, not CSV, not UTF-8 or lacks columns; cheap checks first."""
         file: File[bytes] = self.cleaned_data["file"]
         if file.size > MAX_BYTES:

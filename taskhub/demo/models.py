@@ -5,7 +5,7 @@ from uuid import uuid4
 from django.db import models
 
 
-def stored_name(upload: "Upload", name: str) -> str:  # noqa: ARG001
+def stored_name(upload: "Upload", name: str) -> str:
     """Return a path that nobody can guess or choose."""
     return f"demo/uploads/{uuid4().hex}.csv"
 

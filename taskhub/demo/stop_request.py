@@ -36,6 +36,6 @@ class StopRequest:
         for number, handler in self._before.items():
             signal.signal(number, handler)
 
-    def _receive(self, number: int, frame: FrameType | None) -> None:  # noqa: ARG002
+    def _receive(self, number: int, frame: FrameType | None) -> None:
         self._interrupts += number == signal.SIGINT
         self.is_made = True

@@ -72,7 +72,7 @@ def home(request: HttpRequest) -> HttpResponse:
 
 
 @require_GET
-def example_file(request: HttpRequest) -> FileResponse:  # noqa: ARG001
+def example_file(request: HttpRequest) -> FileResponse:
     """Send the shipped CSV: something to upload."""
     return FileResponse(ORDERS_CSV.open("rb"), as_attachment=True, filename=ORDERS_CSV.name)
 
@@ -115,7 +115,7 @@ def progress(request: HttpRequest, token: str) -> HttpResponse:
 @never_cache
 @require_GET
 @says_what_is_missing
-def progress_json(request: HttpRequest, token: str) -> HttpResponse:  # noqa: ARG001
+def progress_json(request: HttpRequest, token: str) -> HttpResponse:
     """Answer what the page shows, for the script that keeps it fresh."""
     ticket = _ticket(token)
     shown = describe(_result(ticket), ticket.title)
@@ -124,7 +124,7 @@ def progress_json(request: HttpRequest, token: str) -> HttpResponse:  # noqa: AR
 
 @require_GET
 @says_what_is_missing
-def result_file(request: HttpRequest, token: str, index: int) -> FileResponse:  # noqa: ARG001
+def result_file(request: HttpRequest, token: str, index: int) -> FileResponse:
     """Send one of the files that a task made, to whom may look at the task."""
     names = _files(_result(_ticket(token)))
     path = file_in_media(names[index]) if index < len(names) else None
@@ -145,7 +145,7 @@ def may_run_samples(request: HttpRequest) -> bool:
     return settings.DEBUG or bool(getattr(request, "user", None) and request.user.is_staff)
 
 
-def _import(file: File[bytes]) -> Ticket:
+def _import(file: "File[bytes]") -> Ticket:
     """Store the file and enqueue its import in one transaction: both, or neither."""
     with transaction.atomic():
         upload = Upload.objects.create(name=file.name or "orders.csv", file=file)

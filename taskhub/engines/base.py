@@ -81,7 +81,9 @@ class Engine:
 
     # -- claim ------------------------------------------------------------------------------------------------------
 
-    def claim(self, worker_id: int, wanted: Sequence[tuple[str, int]], skip_names: Sequence[str] = ()) -> list[Claim]:
+    def claim(
+        self, worker_id: int, wanted: Sequence[tuple[str, int]], skip_names: Sequence[str] = ()
+    ) -> list[Claim]:
         """Give the worker up to n tasks of each queue of `wanted`, in its order, and in claim order within a queue.
 
         Takes nothing from paused queues, nothing that has expired, and no task named in `skip_names`. Never waits
@@ -112,7 +114,9 @@ class Engine:
     def _next_queue_sql(self) -> str:
         return "SELECT min(queue) FROM taskhub_task WHERE state = 'queued' AND queue > %s"
 
-    def _ready_ids(self, queues: Sequence[str], limit: int, skip_names: Sequence[str]) -> tuple[str, list[Any]]:
+    def _ready_ids(
+        self, queues: Sequence[str], limit: int, skip_names: Sequence[str]
+    ) -> tuple[str, list[Any]]:
         """Return a SELECT of the ids that may be claimed, one indexed part a queue, and its parameters."""
         parts, params = [], []
         for queue in queues:
@@ -120,7 +124,9 @@ class Engine:
             params += self._ready_params(queue, skip_names)
         return " UNION ALL ".join(parts), params
 
-    def _ready_sql(self, limit: int, skip_names: Sequence[str], columns: str = "id", index_hint: str = "") -> str:
+    def _ready_sql(
+        self, limit: int, skip_names: Sequence[str], columns: str = "id", index_hint: str = ""
+    ) -> str:
         skip = f" AND name NOT IN ({', '.join(['%s'] * len(skip_names))})" if skip_names else ""
         return (
             f"SELECT {columns} FROM taskhub_task{index_hint} WHERE {self._queue_is} "
@@ -149,8 +155,9 @@ class Engine:
 
     # -- what has become due ----------------------------------------------------------------------------------------
 
-    _due, _overdue = "waits_for = 'time' AND run_after", (
-        "finished_at IS NULL AND worker_id IS NULL AND expires_at IS NOT NULL AND expires_at"
+    _due, _overdue = (
+        "waits_for = 'time' AND run_after",
+        ("finished_at IS NULL AND worker_id IS NULL AND expires_at IS NOT NULL AND expires_at"),
     )
 
     def due_ids(self, limit: int) -> list[int]:
@@ -166,7 +173,9 @@ class Engine:
         condition, _, column = self._due.rpartition(" ")
         with self.connection.cursor() as cursor:
             where = f"{condition} {column} IS NOT NULL"
-            cursor.execute(f"SELECT {column} FROM taskhub_task WHERE {where} ORDER BY {column} LIMIT 1")
+            cursor.execute(
+                f"SELECT {column} FROM taskhub_task WHERE {where} ORDER BY {column} LIMIT 1"
+            )
             row = cursor.fetchone()
         return None if row is None else (self._read_time(row[0]) - self.now()).total_seconds()
 
@@ -201,7 +210,9 @@ class Engine:
                 if by_id[id_].claim_no == claim_no
             ]
             if held:
-                cursor.executemany(_FINISH_TASK, [self._finish_params(ending) for ending, _ in held])
+                cursor.executemany(
+                    _FINISH_TASK, [self._finish_params(ending) for ending, _ in held]
+                )
                 results = [
                     self._result_params(ending, attempt, worker_id, worker_name)
                     for ending, attempt in held
@@ -215,7 +226,13 @@ class Engine:
         if not is_asked or ending.state in FINISHED:
             return ending
         outcome = ending.outcome and Outcome.CANCELLED
-        return replace(ending, state=TaskState.CANCELLED, outcome=outcome, delay=None, reason=reason or ending.reason)
+        return replace(
+            ending,
+            state=TaskState.CANCELLED,
+            outcome=outcome,
+            delay=None,
+            reason=reason or ending.reason,
+        )
 
     def _finish_params(self, ending: Ending) -> list[Any]:
         is_over = ending.state in FINISHED
@@ -229,7 +246,9 @@ class Engine:
             ]
         )  # fmt: skip
 
-    def _result_params(self, ending: Ending, attempt: int, worker_id: int, worker_name: str) -> list[Any]:
+    def _result_params(
+        self, ending: Ending, attempt: int, worker_id: int, worker_name: str
+    ) -> list[Any]:
         return self._adapt(
             [
                 ending.task_id, ending.claim_no, attempt, ending.outcome, ending.value, ending.error_class,
@@ -255,7 +274,11 @@ class Engine:
 
     def is_transient(self, error: BaseException) -> bool:
         """Tell whether trying the same again may help: a conflict, a lost connection, a server that is not ready."""
-        return isinstance(error, InterfaceError) or self.is_conflict(error) or self.code_of(error) in self.troubles
+        return (
+            isinstance(error, InterfaceError)
+            or self.is_conflict(error)
+            or self.code_of(error) in self.troubles
+        )
 
     conflicts: ClassVar[frozenset[str]]
     troubles: ClassVar[frozenset[str]]
@@ -271,6 +294,4 @@ _FINISH_TASK = (
     "losses = losses + %s, interruptions = interruptions + %s, reason = COALESCE(NULLIF(%s, ''), reason), "
     "unique_lock = CASE WHEN %s THEN NULL ELSE unique_lock END, worker_id = NULL WHERE id = %s"
 )
-_INSERT_RESULT = (
-    f"INSERT INTO taskhub_result ({', '.join(RESULT_COLUMNS)}) VALUES ({', '.join(['%s'] * len(RESULT_COLUMNS))})"
-)
+_INSERT_RESULT = f"INSERT INTO taskhub_result ({', '.join(RESULT_COLUMNS)}) VALUES ({', '.join(['%s'] * len(RESULT_COLUMNS))})"

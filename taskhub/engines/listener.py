@@ -48,7 +48,9 @@ class Listener(Waiter):
     def _lost(self, timeout: float) -> list[Wake]:
         self._is_listening = False
         self._retry_pause = min(2.0, self._retry_pause * 2)
-        return [] if self.sleep(min(timeout, self._retry_pause, conf.get().poll_interval)) else [LOOK]
+        return (
+            [] if self.sleep(min(timeout, self._retry_pause, conf.get().poll_interval)) else [LOOK]
+        )
 
 
 def _read(driver) -> list[Wake]:  # type: ignore[no-untyped-def]

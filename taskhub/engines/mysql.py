@@ -38,10 +38,17 @@ class MySQL(Engine):
         with transaction.atomic(self.alias), self.connection.cursor() as cursor:
             for start in range(0, len(rows), _ROWS_PER_INSERT):
                 part = rows[start : start + _ROWS_PER_INSERT]
-                cursor.execute(self._insert_sql(len(part)), [value for row in part for value in self._adapt(row)])
+                cursor.execute(
+                    self._insert_sql(len(part)),
+                    [value for row in part for value in self._adapt(row)],
+                )
                 # InnoDB numbers the rows of one INSERT … VALUES consecutively, from the first id that it reports
                 # ("simple inserts", also with innodb_autoinc_lock_mode = 2), in steps of auto_increment_increment.
-                ids += range(cursor.lastrowid, cursor.lastrowid + len(part) * self._id_step(cursor), self._id_step(cursor))
+                ids += range(
+                    cursor.lastrowid,
+                    cursor.lastrowid + len(part) * self._id_step(cursor),
+                    self._id_step(cursor),
+                )
         return ids
 
     def _id_step(self, cursor: Any) -> int:
@@ -50,18 +57,24 @@ class MySQL(Engine):
             self._step = int(cursor.fetchone()[0])
         return self._step
 
-    def _ready_sql(self, limit: int, skip_names: Sequence[str], columns: str = "id", index_hint: str = _HINT) -> str:
+    def _ready_sql(
+        self, limit: int, skip_names: Sequence[str], columns: str = "id", index_hint: str = _HINT
+    ) -> str:
         return super()._ready_sql(limit, skip_names, columns, index_hint)
 
     def _next_queue_sql(self) -> str:
         return "SELECT min(queued_in) FROM taskhub_task WHERE queued_in > %s"
 
-    def claim(self, worker_id: int, wanted: Sequence[tuple[str, int]], skip_names: Sequence[str] = ()) -> list[Claim]:
+    def claim(
+        self, worker_id: int, wanted: Sequence[tuple[str, int]], skip_names: Sequence[str] = ()
+    ) -> list[Claim]:
         rows: list[Sequence[Any]] = []
         with transaction.atomic(self.alias), self.connection.cursor() as cursor:
             for queue, limit in wanted:
                 sql = self._ready_sql(limit, skip_names, ", ".join(CLAIM_COLUMNS))
-                cursor.execute(f"{sql} FOR UPDATE SKIP LOCKED", self._ready_params(queue, skip_names))
+                cursor.execute(
+                    f"{sql} FOR UPDATE SKIP LOCKED", self._ready_params(queue, skip_names)
+                )
                 rows += cursor.fetchall()
             if rows:
                 marks = ", ".join(["%s"] * len(rows))
@@ -71,12 +84,30 @@ class MySQL(Engine):
                     [worker_id, *sorted(row[0] for row in rows)],
                 )
         claims = self._claims(rows, [queue for queue, _ in wanted])
-        return [claim._replace(claim_no=claim.claim_no + 1, attempt=claim.attempt + 1) for claim in claims]
+        return [
+            claim._replace(claim_no=claim.claim_no + 1, attempt=claim.attempt + 1)
+            for claim in claims
+        ]
 
     # Deadlock, lock wait timeout, record changed since last read.
     conflicts = frozenset({"1213", "1205", "1020"})
     # Server shutting down, too many connections, read-only (failover), no server, server gone or lost.
-    troubles = frozenset({"1053", "1040", "1290", "1792", "1836", "1927", "2002", "2003", "2006", "2013", "2055", "0"})
+    troubles = frozenset(
+        {
+            "1053",
+            "1040",
+            "1290",
+            "1792",
+            "1836",
+            "1927",
+            "2002",
+            "2003",
+            "2006",
+            "2013",
+            "2055",
+            "0",
+        }
+    )
 
     def code_of(self, error: BaseException) -> str:
         return str(error.args[0]) if error.args else ""

@@ -34,7 +34,9 @@ class News:
             self._waiting += 1
             try:
                 if self._thread is None or not self._thread.is_alive():
-                    self._thread = threading.Thread(target=self._run, name=f"taskhub-news-{self.alias}", daemon=True)
+                    self._thread = threading.Thread(
+                        target=self._run, name=f"taskhub-news-{self.alias}", daemon=True
+                    )
                     self._thread.start()
                 if time.monotonic() - self._woken_at < HOT_SECONDS:
                     timeout = min(timeout, HOT_SECONDS / 4)

@@ -38,7 +38,9 @@ class PostgreSQL(Engine):
 
     def limit_statements(self, seconds: float) -> None:
         with self.connection.cursor() as cursor:
-            cursor.execute("SELECT set_config('statement_timeout', %s, false)", [str(int(seconds * 1000))])
+            cursor.execute(
+                "SELECT set_config('statement_timeout', %s, false)", [str(int(seconds * 1000))]
+            )
 
     # -- enqueue ----------------------------------------------------------------------------------------------------
 
@@ -56,7 +58,8 @@ class PostgreSQL(Engine):
         """COPY, with ids drawn in advance; rows with a unique key by INSERT, so that a conflict is named."""
         with transaction.atomic(self.alias), self.connection.cursor() as cursor:
             cursor.execute(
-                "SELECT nextval(pg_get_serial_sequence('taskhub_task', 'id')) FROM generate_series(1, %s)", [len(rows)]
+                "SELECT nextval(pg_get_serial_sequence('taskhub_task', 'id')) FROM generate_series(1, %s)",
+                [len(rows)],
             )
             ids = sorted(row[0] for row in cursor.fetchall())
             with cursor.copy(_COPY) as copy:  # type: ignore[attr-defined]
@@ -69,10 +72,14 @@ class PostgreSQL(Engine):
 
     # -- claim ------------------------------------------------------------------------------------------------------
 
-    def claim(self, worker_id: int, wanted: Sequence[tuple[str, int]], skip_names: Sequence[str] = ()) -> list[Claim]:
+    def claim(
+        self, worker_id: int, wanted: Sequence[tuple[str, int]], skip_names: Sequence[str] = ()
+    ) -> list[Claim]:
         parts, params = [], []
         for queue, limit in wanted:
-            parts.append(f"q{len(parts)} AS MATERIALIZED ({self._ready_sql(limit, skip_names)} FOR UPDATE SKIP LOCKED)")
+            parts.append(
+                f"q{len(parts)} AS MATERIALIZED ({self._ready_sql(limit, skip_names)} FOR UPDATE SKIP LOCKED)"
+            )
             params += self._ready_params(queue, skip_names)
         picked = " UNION ALL ".join(f"SELECT id FROM q{number}" for number in range(len(parts)))
         # = ANY(ARRAY(…)) is an index scan of the primary key whatever the statistics say; a join may not be.
@@ -112,7 +119,9 @@ class PostgreSQL(Engine):
 
     def _should_notify(self, payload: str) -> bool:
         # Inside a transaction nobody knows when it commits, so nothing may be left out; PostgreSQL merges repetitions.
-        return conf.get().notify and (self.connection.in_atomic_block or self._debounce.should_send(payload))
+        return conf.get().notify and (
+            self.connection.in_atomic_block or self._debounce.should_send(payload)
+        )
 
     # -- errors -----------------------------------------------------------------------------------------------------
 
@@ -122,7 +131,11 @@ class PostgreSQL(Engine):
 
     def code_of(self, error: BaseException) -> str:
         cause = error.__cause__
-        if isinstance(error, OperationalError) and cause is not None and getattr(cause, "sqlstate", None) is None:
+        if (
+            isinstance(error, OperationalError)
+            and cause is not None
+            and getattr(cause, "sqlstate", None) is None
+        ):
             return "08"  # the connection broke: the server had no say
         return getattr(cause, "sqlstate", None) or "?"
 
@@ -137,7 +150,9 @@ def _payload(row: NewTask) -> str:
 
 _ZEROES = (0, 0, 0, 0, 0, "")
 _CLAIM_COLUMNS = ", ".join(CLAIM_COLUMNS)
-_INSERT = f"INSERT INTO taskhub_task ({', '.join(INSERT_COLUMNS)}) VALUES ({INSERT_START}) RETURNING id"
+_INSERT = (
+    f"INSERT INTO taskhub_task ({', '.join(INSERT_COLUMNS)}) VALUES ({INSERT_START}) RETURNING id"
+)
 _INSERT_AND_NOTIFY = f"WITH new AS ({_INSERT}) SELECT id, pg_notify('{CHANNEL}', %s) FROM new"
 _COPY = f"COPY taskhub_task (id, {', '.join(INSERT_COLUMNS)}) FROM STDIN"
 

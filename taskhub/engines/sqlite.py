@@ -23,7 +23,9 @@ class SQLite(Engine):
         with transaction.atomic(self.alias):
             return super().insert_many(rows)
 
-    def claim(self, worker_id: int, wanted: Sequence[tuple[str, int]], skip_names: Sequence[str] = ()) -> list[Claim]:
+    def claim(
+        self, worker_id: int, wanted: Sequence[tuple[str, int]], skip_names: Sequence[str] = ()
+    ) -> list[Claim]:
         queues = [queue for queue, _ in wanted]
         if not self.is_claimable(queues, skip_names):
             return []
@@ -41,7 +43,9 @@ class SQLite(Engine):
             return self._claims(cursor.fetchall(), queues)
 
     conflicts = frozenset({"SQLITE_BUSY", "SQLITE_LOCKED"})
-    troubles = frozenset({"SQLITE_IOERR", "SQLITE_FULL", "SQLITE_CANTOPEN", "SQLITE_READONLY", "SQLITE_PROTOCOL"})
+    troubles = frozenset(
+        {"SQLITE_IOERR", "SQLITE_FULL", "SQLITE_CANTOPEN", "SQLITE_READONLY", "SQLITE_PROTOCOL"}
+    )
 
     def code_of(self, error: BaseException) -> str:
         name: str = getattr(error.__cause__, "sqlite_errorname", "")

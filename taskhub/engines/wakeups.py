@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import select
 import time
+from contextlib import suppress
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -69,10 +70,8 @@ class Waiter:
 
     def interrupt(self) -> None:
         """End the current `wait()`, or the next one at once."""
-        try:
+        with suppress(BlockingIOError):  # full: the waiter has been told
             os.write(self._write, b"x")
-        except BlockingIOError:
-            pass  # it is full: the waiter has been told
 
     def close(self) -> None:
         os.close(self._read)

@@ -9,7 +9,9 @@ from taskhub.models.task import Task
 class Progress(models.Model):
     """The last progress that a task reported, updated in place; kept when the task ends."""
 
-    task = models.OneToOneField(Task, primary_key=True, on_delete=models.CASCADE, db_constraint=False)
+    task = models.OneToOneField(
+        Task, primary_key=True, on_delete=models.CASCADE, db_constraint=False
+    )
     fraction = models.FloatField(default=0.0)
     message = models.CharField(max_length=500, default="", blank=True)
     updated_at = models.DateTimeField()
@@ -17,7 +19,9 @@ class Progress(models.Model):
     class Meta:
         verbose_name_plural = "progress"
         constraints = [
-            models.CheckConstraint(name="taskhub_progress_range", condition=Q(fraction__gte=0, fraction__lte=1)),
+            models.CheckConstraint(
+                name="taskhub_progress_range", condition=Q(fraction__gte=0, fraction__lte=1)
+            ),
         ]
 
     def __str__(self) -> str:

@@ -18,7 +18,14 @@ class Outcome(models.TextChoices):
     RELEASED = "released"  # given back by a worker that shut down
 
 
-SPENT = [Outcome.SUCCEEDED, Outcome.FAILED, Outcome.RETRYING, Outcome.CANCELLED, Outcome.LOST, Outcome.INTERRUPTED]
+SPENT = [
+    Outcome.SUCCEEDED,
+    Outcome.FAILED,
+    Outcome.RETRYING,
+    Outcome.CANCELLED,
+    Outcome.LOST,
+    Outcome.INTERRUPTED,
+]
 
 
 class Result(models.Model):
@@ -37,9 +44,16 @@ class Result(models.Model):
     error_class = models.CharField(max_length=255, default="", blank=True)
     message = models.TextField(default="", blank=True)
     traceback = models.TextField(default="", blank=True)
-    fingerprint = models.CharField(max_length=16, default="", blank=True, help_text="Equal for errors of one origin.")
+    fingerprint = models.CharField(
+        max_length=16, default="", blank=True, help_text="Equal for errors of one origin."
+    )
     worker = models.ForeignKey(
-        "taskhub.Worker", null=True, on_delete=models.DO_NOTHING, db_constraint=False, db_index=False, related_name="+"
+        "taskhub.Worker",
+        null=True,
+        on_delete=models.DO_NOTHING,
+        db_constraint=False,
+        db_index=False,
+        related_name="+",
     )
     worker_name = models.CharField(max_length=200)
     started_at = models.DateTimeField()

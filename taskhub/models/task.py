@@ -22,10 +22,14 @@ class Task(models.Model):
     queue = models.CharField(max_length=100)
     priority = models.SmallIntegerField(default=0)
     state = models.CharField(max_length=9, choices=[(s.value, s.value) for s in TaskState])
-    waits_for = models.CharField(max_length=5, default="", blank=True, choices=[(w.value, w.value) for w in WaitsFor])
+    waits_for = models.CharField(
+        max_length=5, default="", blank=True, choices=[(w.value, w.value) for w in WaitsFor]
+    )
     args = models.JSONField(default=list)
     kwargs = models.JSONField(default=dict)
-    options = models.JSONField(null=True, help_text="Options that differ from the task's definition.")
+    options = models.JSONField(
+        null=True, help_text="Options that differ from the task's definition."
+    )
     masked = models.JSONField(null=True, help_text="Names of arguments that are never shown.")
     pool = models.CharField(max_length=7, default="", blank=True)
 
@@ -54,11 +58,17 @@ class Task(models.Model):
     cancel_requested_at = models.DateTimeField(null=True)
     cancel_raised_at = models.DateTimeField(null=True)
     cancel_killed_at = models.DateTimeField(null=True)
-    reason = models.CharField(max_length=500, default="", blank=True, help_text="Why it was cancelled, and by whom.")
+    reason = models.CharField(
+        max_length=500, default="", blank=True, help_text="Why it was cancelled, and by whom."
+    )
 
-    position = models.BigIntegerField(default=0, help_text="Its turn among tasks of one priority; 0 without fair_key.")
+    position = models.BigIntegerField(
+        default=0, help_text="Its turn among tasks of one priority; 0 without fair_key."
+    )
     unmet = models.PositiveIntegerField(default=0, help_text="Tasks that it still waits for.")
-    unique_lock = models.CharField(max_length=255, null=True, help_text="The unique key while it is taken.")
+    unique_lock = models.CharField(
+        max_length=255, null=True, help_text="The unique key while it is taken."
+    )
 
     class Meta:
         verbose_name = "task"
@@ -66,29 +76,48 @@ class Task(models.Model):
         indexes = [
             # Every claim walks this one: it holds exactly what can be claimed. (MySQL: see migration 0002.)
             models.Index(
-                F("queue"), F("priority").desc(), F("position"), F("id"),
-                name="taskhub_task_claim", condition=Q(state=TaskState.QUEUED),
+                F("queue"),
+                F("priority").desc(),
+                F("position"),
+                F("id"),
+                name="taskhub_task_claim",
+                condition=Q(state=TaskState.QUEUED),
             ),
             # Promotion: what becomes due next.
-            models.Index(fields=["run_after"], name="taskhub_task_due", condition=Q(waits_for=WaitsFor.TIME)),
+            models.Index(
+                fields=["run_after"], name="taskhub_task_due", condition=Q(waits_for=WaitsFor.TIME)
+            ),
             # Expiry: waiting tasks that have a deadline; empty on most sites.
             models.Index(
-                fields=["expires_at"], name="taskhub_task_expiry",
-                condition=Q(expires_at__isnull=False, finished_at__isnull=True, worker__isnull=True),
+                fields=["expires_at"],
+                name="taskhub_task_expiry",
+                condition=Q(
+                    expires_at__isnull=False, finished_at__isnull=True, worker__isnull=True
+                ),
             ),
             # Rescue, heartbeat and cancel: what a child holds; as small as the number of slots.
-            models.Index(fields=["worker"], name="taskhub_task_held", condition=Q(state=TaskState.RUNNING)),
+            models.Index(
+                fields=["worker"], name="taskhub_task_held", condition=Q(state=TaskState.RUNNING)
+            ),
             # Pruning by state and age, and the lists of finished tasks, newest first. Written once, at the end.
             models.Index(
-                fields=["state", "finished_at"], name="taskhub_task_finished", condition=Q(finished_at__isnull=False)
+                fields=["state", "finished_at"],
+                name="taskhub_task_finished",
+                condition=Q(finished_at__isnull=False),
             ),
         ]
         constraints = [
             models.UniqueConstraint(
-                fields=["unique_lock"], name="taskhub_task_unique_lock", condition=Q(unique_lock__isnull=False)
+                fields=["unique_lock"],
+                name="taskhub_task_unique_lock",
+                condition=Q(unique_lock__isnull=False),
             ),
-            models.CheckConstraint(name="taskhub_task_state", condition=Q(state__in=[s.value for s in TaskState])),
-            models.CheckConstraint(name="taskhub_task_priority", condition=Q(priority__gte=-100, priority__lte=100)),
+            models.CheckConstraint(
+                name="taskhub_task_state", condition=Q(state__in=[s.value for s in TaskState])
+            ),
+            models.CheckConstraint(
+                name="taskhub_task_priority", condition=Q(priority__gte=-100, priority__lte=100)
+            ),
             models.CheckConstraint(
                 name="taskhub_task_running",
                 condition=Q(state=TaskState.RUNNING, worker__isnull=False, started_at__isnull=False)
@@ -101,11 +130,16 @@ class Task(models.Model):
             ),
             models.CheckConstraint(
                 name="taskhub_task_waits",
-                condition=Q(state=TaskState.PENDING, waits_for=WaitsFor.TIME, run_after__isnull=False)
+                condition=Q(
+                    state=TaskState.PENDING, waits_for=WaitsFor.TIME, run_after__isnull=False
+                )
                 | Q(state=TaskState.PENDING, waits_for=WaitsFor.TASKS, unmet__gt=0)
                 | Q(state=TaskState.PENDING, waits_for=WaitsFor.SLOT)
                 | Q(state=TaskState.RETRYING, waits_for=WaitsFor.TIME, run_after__isnull=False)
-                | (~Q(state__in=[TaskState.PENDING, TaskState.RETRYING]) & Q(waits_for=WaitsFor.NOTHING)),
+                | (
+                    ~Q(state__in=[TaskState.PENDING, TaskState.RETRYING])
+                    & Q(waits_for=WaitsFor.NOTHING)
+                ),
             ),
         ]
 
@@ -115,4 +149,8 @@ class Task(models.Model):
     @classmethod
     def check(cls, **kwargs: Any) -> list[CheckMessage]:
         """Drop Django's warnings of conditional indexes on MySQL: migration 0002 creates their counterpart there."""
-        return [message for message in super().check(**kwargs) if message.id not in ("models.W036", "models.W037")]
+        return [
+            message
+            for message in super().check(**kwargs)
+            if message.id not in ("models.W036", "models.W037")
+        ]

@@ -23,7 +23,9 @@ class Worker(models.Model):
     name = models.CharField(max_length=200)
     host = models.CharField(max_length=255)
     pid = models.PositiveIntegerField()
-    queues = models.JSONField(default=list, help_text="Pairs of queue and weight; empty: every queue.")
+    queues = models.JSONField(
+        default=list, help_text="Pairs of queue and weight; empty: every queue."
+    )
     tasks = models.JSONField(default=list, help_text="Names of the tasks that it knows.")
     slots = models.PositiveIntegerField(default=0)
     version = models.CharField(max_length=100, default="", blank=True)
@@ -37,7 +39,11 @@ class Worker(models.Model):
         ordering = ["id"]
         indexes = [
             # Rescue: those alive, by their last sign of life.
-            models.Index(fields=["heartbeat_at"], name="taskhub_worker_alive", condition=Q(stopped_at__isnull=True)),
+            models.Index(
+                fields=["heartbeat_at"],
+                name="taskhub_worker_alive",
+                condition=Q(stopped_at__isnull=True),
+            ),
         ]
 
     def __str__(self) -> str:

@@ -1,21 +1,21 @@
-"""Announce: wake those who wait for a result, and send django.tasks' signal for tasks that ended outside a worker."""
+"""Announce: tell that tasks have ended outside a worker, when the transaction that ends them commits."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 from django.db import transaction
+from django.dispatch import Signal
 
 from taskhub.engines import get_engine
 from taskhub.engines.wakeups import Kind
 
+tasks_ended = Signal()  # ids: of tasks that were cancelled, expired or lost
+
 
 def announce_finished(ids: Sequence[int]) -> None:
-    """Tell, when the current transaction commits, that these tasks ended."""
-    if not ids:
-        return
-    from taskhub.signals import send_finished
-
-    engine = get_engine()
-    engine.notify(Kind.FINISHED)
-    transaction.on_commit(lambda: send_finished(ids), using=engine.alias)
+    """Wake those who wait for a result and send `tasks_ended`, when the current transaction commits."""
+    if ids:
+        engine = get_engine()
+        engine.notify(Kind.FINISHED)
+        transaction.on_commit(lambda: tasks_ended.send(sender=None, ids=ids), using=engine.alias)

@@ -30,7 +30,9 @@ def cancel(task_id: int, reason: str = "") -> TaskState:
     task = one.get()
     if task.state == TaskState.RUNNING:
         return TaskState.RUNNING
-    raise IllegalTransition(f"Task #{task_id} ({task.name}) is {task.state}; expected one that waits or runs.")
+    raise IllegalTransition(
+        f"Task #{task_id} ({task.name}) is {task.state}; expected one that waits or runs."
+    )
 
 
 def cancel_by_tag(tag: str, reason: str = "") -> int:
@@ -43,8 +45,16 @@ def cancel_where(chosen: QuerySet[Task], reason: str = "") -> int:
     reason = storable(reason, 500)
 
     def waiting() -> list[int]:
-        ids = list(chosen.filter(state__in=sorted(WAITING)).order_by("id").values_list("id", flat=True)[:BATCH])
-        return move(tasks().filter(id__in=ids), TaskState.CANCELLED, sources=WAITING, reason=reason) if ids else []
+        ids = list(
+            chosen.filter(state__in=sorted(WAITING))
+            .order_by("id")
+            .values_list("id", flat=True)[:BATCH]
+        )
+        return (
+            move(tasks().filter(id__in=ids), TaskState.CANCELLED, sources=WAITING, reason=reason)
+            if ids
+            else []
+        )
 
     return move_all(waiting, announce_finished) + _ask_running(chosen, reason)
 
@@ -54,12 +64,20 @@ def _ask_running(chosen: QuerySet[Task], reason: str) -> int:
 
     def ask() -> int:
         with transaction.atomic(engine.alias):
-            running = tasks().filter(id__in=ids, state=TaskState.RUNNING, cancel_requested_at__isnull=True)
+            running = tasks().filter(
+                id__in=ids, state=TaskState.RUNNING, cancel_requested_at__isnull=True
+            )
             asked = list(running.select_for_update().order_by("id").values_list("id", flat=True))
             if asked:
-                tasks().filter(id__in=asked).update(cancel_requested_at=engine.clock(), reason=reason)
+                tasks().filter(id__in=asked).update(
+                    cancel_requested_at=engine.clock(), reason=reason
+                )
                 engine.notify(Kind.CANCEL)
             return len(asked)
 
-    ids = list(chosen.filter(state=TaskState.RUNNING, cancel_requested_at__isnull=True).values_list("id", flat=True))
+    ids = list(
+        chosen.filter(state=TaskState.RUNNING, cancel_requested_at__isnull=True).values_list(
+            "id", flat=True
+        )
+    )
     return trying_again(ask, engine) if ids else 0

@@ -37,7 +37,9 @@ class Shares:
         return list(self.weights)
 
 
-def claim(engine: Engine, worker_id: int, shares: Shares, count: int, skip_names: Sequence[str] = ()) -> list[Claim]:
+def claim(
+    engine: Engine, worker_id: int, shares: Shares, count: int, skip_names: Sequence[str] = ()
+) -> list[Claim]:
     """Claim up to `count` tasks for a child: each queue its share, then whatever is there.
 
     One statement; a second one only where a queue did not fill its share and there are others.
@@ -50,7 +52,9 @@ def claim(engine: Engine, worker_id: int, shares: Shares, count: int, skip_names
     if missing and len(shares.weights) > 1:
         taken = {queue: sum(claim.queue == queue for claim in claims) for queue, _ in wanted}
         empty = {queue for queue, share in wanted if taken[queue] < share}
-        for queue in (queue for queue, _ in shares.divide(len(shares.weights)) if queue not in empty):
+        for queue in (
+            queue for queue, _ in shares.divide(len(shares.weights)) if queue not in empty
+        ):
             more = engine.claim(worker_id, [(queue, missing)], skip_names)
             claims += more
             missing -= len(more)

@@ -45,7 +45,9 @@ def enqueue(definition: TaskDefinition, args: Any, kwargs: Any) -> tuple[int, Ne
     return _guarded(engine, write, needs_transaction=bool(tags), of=definition.identifier), row
 
 
-def enqueue_many(definition: TaskDefinition, calls: Iterable[tuple[Any, Any]]) -> tuple[list[int], list[NewTask]]:
+def enqueue_many(
+    definition: TaskDefinition, calls: Iterable[tuple[Any, Any]]
+) -> tuple[list[int], list[NewTask]]:
     """Enqueue one task for each `(args, kwargs)`, all or none; return ids and rows in the order of the calls.
 
     Raises:
@@ -60,7 +62,9 @@ def enqueue_many(definition: TaskDefinition, calls: Iterable[tuple[Any, Any]]) -
         except (TypeError, ValueError) as error:
             if isinstance(error, InvalidArguments):
                 raise type(error)(f"call {index}: {error}") from error
-            raise InvalidArguments(f"call {index} is {call!r:.80}; expected a pair (args, kwargs).") from error
+            raise InvalidArguments(
+                f"call {index} is {call!r:.80}; expected a pair (args, kwargs)."
+            ) from error
     if not rows:
         return [], []
 
@@ -123,11 +127,17 @@ def _due(definition: TaskDefinition, now: datetime) -> datetime | None:
     return due if due > now else None  # the past means now
 
 
-def _expiry(definition: TaskDefinition, now: datetime, run_after: datetime | None) -> datetime | None:
+def _expiry(
+    definition: TaskDefinition, now: datetime, run_after: datetime | None
+) -> datetime | None:
     expires = definition.expires
     if expires is None:
         return None
-    at = _aware(definition, "expires", expires) if isinstance(expires, datetime) else now + _delta(expires)
+    at = (
+        _aware(definition, "expires", expires)
+        if isinstance(expires, datetime)
+        else now + _delta(expires)
+    )
     earliest = run_after or now
     if at <= earliest:
         raise InvalidOption(
@@ -158,13 +168,21 @@ def _insert_tags(engine: Engine, ids: Sequence[int], tags: Iterable[str]) -> Non
 def _guarded(engine: Engine, write: Callable[[], T], *, needs_transaction: bool, of: str) -> T:
     """Write in a savepoint of the caller's transaction, or in one of our own where there are several statements."""
     needs_transaction = needs_transaction or engine.connection.in_atomic_block
-    scope: AbstractContextManager[Any] = transaction.atomic(engine.alias) if needs_transaction else nullcontext()
+    scope: AbstractContextManager[Any] = (
+        transaction.atomic(engine.alias) if needs_transaction else nullcontext()
+    )
     try:
         with scope:
             return write()
     except Error as error:
-        if isinstance(error, DatabaseError) and "no such table" in str(error) or "does not exist" in str(error):
+        if (
+            (isinstance(error, DatabaseError)
+            and "no such table" in str(error))
+            or "does not exist" in str(error)
+        ):
             hint = f" Has `manage.py migrate --database {engine.alias}` been run?"
         else:
             hint = ""
-        raise EnqueueFailed(f"The database {engine.alias!r} refused the task {of}: {error}{hint}") from error
+        raise EnqueueFailed(
+            f"The database {engine.alias!r} refused the task {of}: {error}{hint}"
+        ) from error

@@ -18,7 +18,9 @@ from taskhub.text import storable
 logger = logging.getLogger("taskhub.queue")
 
 
-def finish(engine: Engine, worker_id: int, worker_name: str, endings: Sequence[Ending]) -> list[Ending]:
+def finish(
+    engine: Engine, worker_id: int, worker_name: str, endings: Sequence[Ending]
+) -> list[Ending]:
     """Record endings of one child's claims; return those recorded, as they were recorded.
 
     One whose fence does not hold (another claim has taken the task over) is logged and dropped. An error that trying

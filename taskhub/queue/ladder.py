@@ -24,4 +24,6 @@ def note_killed(task_id: int, claim_no: int) -> None:
 
 
 def _held(task_id: int, claim_no: int, worker_id: int):  # type: ignore[no-untyped-def]
-    return tasks().filter(id=task_id, claim_no=claim_no, worker_id=worker_id, state=TaskState.RUNNING)
+    return tasks().filter(
+        id=task_id, claim_no=claim_no, worker_id=worker_id, state=TaskState.RUNNING
+    )

@@ -20,5 +20,7 @@ def pause(queue: str, reason: str = "") -> None:
 def resume(queue: str) -> None:
     """Let workers claim from a queue again, at once."""
     engine = get_engine()
-    Queue.objects.using(engine.alias).filter(name=queue).update(is_paused=False, paused_at=None, pause_reason="")
+    Queue.objects.using(engine.alias).filter(name=queue).update(
+        is_paused=False, paused_at=None, pause_reason=""
+    )
     engine.notify(Kind.QUEUED, queue)

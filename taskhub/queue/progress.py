@@ -11,8 +11,14 @@ from taskhub.models import Progress
 def write_progress(engine: Engine, reports: Mapping[int, tuple[float, str]]) -> None:
     """Store the last (fraction, message) of each task id; a row is made at a task's first report."""
     now = engine.now()
-    rows = [Progress(task_id=i, fraction=f, message=m, updated_at=now) for i, (f, m) in sorted(reports.items())]
+    rows = [
+        Progress(task_id=i, fraction=f, message=m, updated_at=now)
+        for i, (f, m) in sorted(reports.items())
+    ]
     unique = [] if engine.vendor == "mysql" else ["task"]
     Progress.objects.using(engine.alias).bulk_create(
-        rows, update_conflicts=True, update_fields=["fraction", "message", "updated_at"], unique_fields=unique
+        rows,
+        update_conflicts=True,
+        update_fields=["fraction", "message", "updated_at"],
+        unique_fields=unique,
     )

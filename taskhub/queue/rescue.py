@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import logging
-from enum import Enum
 from collections.abc import Collection, Sequence
 from datetime import timedelta
+from enum import Enum
 
 from django.db import transaction
 
@@ -36,9 +36,9 @@ class Cause(Enum):
     RELEASED = "the worker was shut down"
 
 
-
-
-def rescue_child(child: Worker, started: Collection[int], how: str, cause: Cause = Cause.LOST) -> list[Ending]:
+def rescue_child(
+    child: Worker, started: Collection[int], how: str, cause: Cause = Cause.LOST
+) -> list[Ending]:
     """Free what a dead child held and mark it as stopped; return the endings recorded.
 
     `started` names the tasks that it was really running: by `cause` they count one loss each, fail
@@ -64,15 +64,24 @@ def rescue_lost_workers() -> list[Worker]:
     engine = get_engine()
     limit = engine.now() - timedelta(seconds=conf.get().lease)
     with transaction.atomic(engine.alias):
-        rows = Worker.objects.using(engine.alias).filter(stopped_at__isnull=True, heartbeat_at__lt=limit)
+        rows = Worker.objects.using(engine.alias).filter(
+            stopped_at__isnull=True, heartbeat_at__lt=limit
+        )
         lost = list(rows.select_for_update(skip_locked=True).order_by("id"))
         Worker.objects.using(engine.alias).filter(pk__in=[worker.pk for worker in lost]).update(
             stopped_at=engine.clock(), is_lost=True
         )
     for worker in [*lost, *_children_of_the_dead(engine)]:
-        held = set(tasks().filter(worker=worker, state=TaskState.RUNNING).values_list("id", flat=True))
+        held = set(
+            tasks().filter(worker=worker, state=TaskState.RUNNING).values_list("id", flat=True)
+        )
         if held:
-            logger.error("Worker %s gave no sign of life for %g s; rescuing %d tasks.", worker, conf.get().lease, len(held))
+            logger.error(
+                "Worker %s gave no sign of life for %g s; rescuing %d tasks.",
+                worker,
+                conf.get().lease,
+                len(held),
+            )
             rescue_child(worker, held, f"gave no sign of life for {conf.get().lease:g} s")
     return lost
 
@@ -94,12 +103,20 @@ def _ending(engine: Engine, task: Task, is_started: bool, how: str, cause: Cause
     match cause:
         case Cause.TIMEOUT:
             what = {"error_class": path(TaskTimeout), "message": message}
-            return failed(attempt, what, is_retryable=not matches(TaskTimeout(), definition.no_retry_on))
+            return failed(
+                attempt, what, is_retryable=not matches(TaskTimeout(), definition.no_retry_on)
+            )
         case Cause.CANCELLED:
             return attempt.ending(TaskState.CANCELLED, Outcome.CANCELLED, message=message)
         case Cause.RELEASED:
-            return attempt.ending(TaskState.QUEUED, Outcome.RELEASED, message=message, is_attempt_spent=False)
-    limit = conf.get().max_worker_losses if definition.max_worker_losses is None else definition.max_worker_losses
+            return attempt.ending(
+                TaskState.QUEUED, Outcome.RELEASED, message=message, is_attempt_spent=False
+            )
+    limit = (
+        conf.get().max_worker_losses
+        if definition.max_worker_losses is None
+        else definition.max_worker_losses
+    )
     what = {"error_class": path(WorkerLost), "message": message}
     if definition.on_worker_loss == "fail" or task.losses + 1 >= limit:
         return attempt.ending(TaskState.FAILED, Outcome.FAILED, losses=1, **what)
@@ -108,7 +125,9 @@ def _ending(engine: Engine, task: Task, is_started: bool, how: str, cause: Cause
 
 def _definition(task: Task) -> TaskDefinition:
     """Return the definition with the options of the row; a rescuer without its code goes by the options alone."""
-    known = registry.find(task.name) or UnknownDefinition(func=unknown, identifier=task.name, name=task.name)
+    known = registry.find(task.name) or UnknownDefinition(
+        func=unknown, identifier=task.name, name=task.name
+    )
     try:
         return known.using(**(task.options or {}))
     except (TaskhubError, InvalidTask, TypeError):  # damaged by hand

@@ -23,7 +23,9 @@ def retry(task_id: int) -> None:
     """
     if not retry_where(tasks().filter(id=task_id)):
         task = tasks().get(id=task_id)
-        raise IllegalTransition(f"Task #{task_id} ({task.name}) is {task.state}; expected failed, cancelled or expired.")
+        raise IllegalTransition(
+            f"Task #{task_id} ({task.name}) is {task.state}; expected failed, cancelled or expired."
+        )
 
 
 def retry_where(chosen: QuerySet[Task]) -> int:
@@ -31,7 +33,11 @@ def retry_where(chosen: QuerySet[Task]) -> int:
     engine = get_engine()
 
     def batch() -> list[int]:
-        ids = list(chosen.filter(state__in=sorted(RETRYABLE)).order_by("id").values_list("id", flat=True)[:BATCH])
+        ids = list(
+            chosen.filter(state__in=sorted(RETRYABLE))
+            .order_by("id")
+            .values_list("id", flat=True)[:BATCH]
+        )
         if not ids:
             return []
         with transaction.atomic(engine.alias):
@@ -40,7 +46,11 @@ def retry_where(chosen: QuerySet[Task]) -> int:
                 failures=0, losses=0, interruptions=0, expires_at=None, run_after=None, reason="",
                 cancel_requested_at=None, cancel_raised_at=None, cancel_killed_at=None,
             )  # fmt: skip
-            for queue in tasks().filter(id__in=moved).values_list("queue", flat=True).distinct() if moved else ():
+            for queue in (
+                tasks().filter(id__in=moved).values_list("queue", flat=True).distinct()
+                if moved
+                else ()
+            ):
                 engine.notify(Kind.QUEUED, queue)
         return moved
 

@@ -17,7 +17,12 @@ BATCH = 500
 
 
 def move(
-    tasks: QuerySet[Task], to: TaskState, *, sources: Collection[TaskState] | None = None, wait: bool = True, **columns: Any
+    tasks: QuerySet[Task],
+    to: TaskState,
+    *,
+    sources: Collection[TaskState] | None = None,
+    wait: bool = True,
+    **columns: Any,
 ) -> list[int]:
     """Move at most BATCH of `tasks` to state `to` and return their ids; rows in other states are left alone.
 
@@ -26,13 +31,23 @@ def move(
     """
     legal = SOURCES[to] & frozenset(sources) if sources is not None else SOURCES[to]
     engine = get_engine()
-    values: dict[str, Any] = {"state": to, "waits_for": WaitsFor.NOTHING, "worker": None, "finished_at": None, **columns}
+    values: dict[str, Any] = {
+        "state": to,
+        "waits_for": WaitsFor.NOTHING,
+        "worker": None,
+        "finished_at": None,
+        **columns,
+    }
     if to in FINISHED:
         values |= {"finished_at": engine.clock(), "unique_lock": None}
 
     def write() -> list[int]:
         with transaction.atomic(engine.alias):
-            rows = tasks.using(engine.alias).filter(state__in=sorted(legal)).select_for_update(skip_locked=not wait)
+            rows = (
+                tasks.using(engine.alias)
+                .filter(state__in=sorted(legal))
+                .select_for_update(skip_locked=not wait)
+            )
             ids = sorted(rows.order_by("id").values_list("id", flat=True)[:BATCH])
             if ids:
                 Task.objects.using(engine.alias).filter(id__in=ids).update(**values)
@@ -41,7 +56,9 @@ def move(
     return trying_again(write, engine)
 
 
-def move_all(batch: Callable[[], list[int]], on_batch: Callable[[list[int]], None] | None = None) -> int:
+def move_all(
+    batch: Callable[[], list[int]], on_batch: Callable[[list[int]], None] | None = None
+) -> int:
     """Repeat a bounded batch until it is not full; return how many rows it moved. One transaction a batch."""
     total = 0
     while ids := batch():

@@ -11,7 +11,15 @@ from typing import Any
 from taskhub import conf
 from taskhub.definition import TaskDefinition
 from taskhub.engines.rows import Claim, Ending
-from taskhub.errors import Cancel, DamagedTask, ResultNotStorable, RetryTask, Snooze, TaskAborted, TaskTimeout
+from taskhub.errors import (
+    Cancel,
+    DamagedTask,
+    ResultNotStorable,
+    RetryTask,
+    Snooze,
+    TaskAborted,
+    TaskTimeout,
+)
 from taskhub.models.result import Outcome
 from taskhub.options import matches, path
 from taskhub.payload import dump, normalize
@@ -69,16 +77,22 @@ def raised(attempt: Attempt, error: BaseException) -> Ending:
             return attempt.ending(TaskState.PENDING, Outcome.SNOOZED, delay=error.delay, is_attempt_spent=False,
                                   message=storable(str(error), _MAX_MESSAGE))  # fmt: skip
         case Cancel():
-            return attempt.ending(TaskState.CANCELLED, Outcome.CANCELLED, reason=storable(error.reason, 500))
+            return attempt.ending(
+                TaskState.CANCELLED, Outcome.CANCELLED, reason=storable(error.reason, 500)
+            )
         case TaskAborted():
             return attempt.ending(TaskState.CANCELLED, Outcome.CANCELLED, **describe(error))
         case RetryTask():
             return failed(attempt, describe(error), is_retryable=True, delay=error.delay)
         case _:
-            return failed(attempt, describe(error), is_retryable=_is_retryable(attempt.definition, error))
+            return failed(
+                attempt, describe(error), is_retryable=_is_retryable(attempt.definition, error)
+            )
 
 
-def failed(attempt: Attempt, what: dict[str, str], *, is_retryable: bool, delay: float | None = None) -> Ending:
+def failed(
+    attempt: Attempt, what: dict[str, str], *, is_retryable: bool, delay: float | None = None
+) -> Ending:
     """The attempt failed: retry it while there are retries left, after `delay` or the definition's backoff."""
     claim, definition = attempt.claim, attempt.definition
     failures = claim.failures + 1
@@ -95,7 +109,10 @@ def failed(attempt: Attempt, what: dict[str, str], *, is_retryable: bool, delay:
 def describe(error: BaseException) -> dict[str, str]:
     """Return the columns of Result that tell of an error, without the frames of the worker itself."""
     frames = error.__traceback__
-    while frames is not None and frames.tb_frame.f_globals.get("__name__", "").partition(".")[0] == "workers":
+    while (
+        frames is not None
+        and frames.tb_frame.f_globals.get("__name__", "").partition(".")[0] == "workers"
+    ):
         frames = frames.tb_next
     lines = traceback.format_exception(type(error), error, frames or error.__traceback__)
     last = traceback.extract_tb(frames)[-1:] if frames else []

@@ -16,7 +16,9 @@ VAR_DIR = Path(os.environ.get("TASKHUB_VAR", Path.cwd() / "var"))
 
 DEBUG = os.environ.get("DEBUG", "") == "1"
 ALLOWED_HOSTS = os.environ.get("ALLOWED_HOSTS", "127.0.0.1,localhost").split(",")
-CSRF_TRUSTED_ORIGINS = [origin for origin in os.environ.get("CSRF_TRUSTED_ORIGINS", "").split(",") if origin]
+CSRF_TRUSTED_ORIGINS = [
+    origin for origin in os.environ.get("CSRF_TRUSTED_ORIGINS", "").split(",") if origin
+]
 
 
 def _secret_key() -> str:
@@ -46,9 +48,16 @@ def _database(url: str) -> dict[str, object]:
                 "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
             },
         }
-    engines = {"postgresql": "postgresql", "postgres": "postgresql", "mysql": "mysql", "mariadb": "mysql"}
+    engines = {
+        "postgresql": "postgresql",
+        "postgres": "postgresql",
+        "mysql": "mysql",
+        "mariadb": "mysql",
+    }
     if parts.scheme not in engines:
-        raise ValueError(f"TASKHUB_DATABASE_URL has the scheme {parts.scheme!r}; expected sqlite, postgresql or mysql.")
+        raise ValueError(
+            f"TASKHUB_DATABASE_URL has the scheme {parts.scheme!r}; expected sqlite, postgresql or mysql."
+        )
     return {
         "ENGINE": f"django.db.backends.{engines[parts.scheme]}",
         "NAME": unquote(parts.path.lstrip("/")),
@@ -66,7 +75,9 @@ if "TASKHUB_DATABASE_URL" in os.environ:
     DATABASES = {"default": _database(os.environ["TASKHUB_DATABASE_URL"])}
 else:
     VAR_DIR.mkdir(parents=True, exist_ok=True)
-    DATABASES = {"default": {**_database("sqlite:///:memory:"), "NAME": VAR_DIR / "taskhub.sqlite3"}}
+    DATABASES = {
+        "default": {**_database("sqlite:///:memory:"), "NAME": VAR_DIR / "taskhub.sqlite3"}
+    }
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 INSTALLED_APPS = [
@@ -120,7 +131,9 @@ WHITENOISE_USE_FINDERS = True  # serves the apps' static files without collectst
 MEDIA_ROOT = VAR_DIR / "media"
 _MAIL_BACKEND = "django.core.mail.backends.filebased.EmailBackend"
 if django.VERSION >= (6, 1):
-    MAILERS = {"default": {"BACKEND": _MAIL_BACKEND, "OPTIONS": {"file_path": str(VAR_DIR / "mail")}}}
+    MAILERS = {
+        "default": {"BACKEND": _MAIL_BACKEND, "OPTIONS": {"file_path": str(VAR_DIR / "mail")}}
+    }
 else:
     EMAIL_BACKEND = _MAIL_BACKEND
     EMAIL_FILE_PATH = str(VAR_DIR / "mail")

@@ -10,8 +10,6 @@ from taskhub.demo.child import Child, stop_all
 from tests.helpers import eventually
 from tests.processes import session_of
 
-pytestmark = pytest.mark.only_on("sqlite")
-
 PARENT = """
 import pathlib, signal, subprocess, sys, time
 if "stubborn" in sys.argv:

@@ -8,8 +8,6 @@ from taskhub.demo.models import Order
 from taskhub.demo.orders_file import NotAnOrdersFile, Rejected, read_orders
 from tests.demo.conftest import GOOD, HEADER
 
-pytestmark = pytest.mark.only_on("sqlite")
-
 
 def read(text: str) -> list[Order | Rejected]:
     return list(read_orders(io.StringIO(text, newline="")))

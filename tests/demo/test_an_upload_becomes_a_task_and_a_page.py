@@ -6,7 +6,7 @@ from django.test import Client, override_settings
 from taskhub import TaskState, get_result
 from taskhub.demo import tokens
 from taskhub.demo.models import Order, Upload
-from taskhub.demo.tasks import import_csv, remind
+from taskhub.demo.tasks import always_fails, flaky, import_csv, remind
 from taskhub.demo.tokens import Ticket
 from taskhub.errors import PayloadTooLarge
 from tests.demo.conftest import GOOD, HEADER, csv_file
@@ -159,3 +159,32 @@ def test_the_shipped_file_is_offered_to_try_with(client: Client) -> None:
     answer = client.get("/orders.csv")
     assert answer["Content-Disposition"] == 'attachment; filename="orders.csv"'
     assert answer.getvalue().startswith(b"number,ordered_on,")
+
+
+def page_of(client: Client, task_id: str, title: str) -> str:
+    return client.get(f"/progress/{tokens.sign(Ticket(task_id, title))}/").content.decode()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_visitor_hears_of_failure_retry_and_cancel_in_plain_words(
+    client: Client, drain: Drain
+) -> None:
+    failing = always_fails.enqueue("HP-1")
+    retrying = flaky.using(retry_delay=600).enqueue("HP-2")
+    cancelled = remind.using(countdown=600).enqueue("Zoé")
+    cancelled.revoke()
+    drain()
+
+    page = page_of(client, failing.id, "payment")
+    assert "Your payment did not work" in page
+    assert f"Reference {failing.id}" in page
+    assert "CardDeclined" not in page
+    assert "Traceback" not in page
+    assert "http-equiv" not in page
+
+    page = page_of(client, retrying.id, "parcel label")
+    assert "Trying again in a moment" in page
+    assert "1 try so far" in page
+    assert "Carrier" not in page
+
+    assert "Your reminder was cancelled" in page_of(client, cancelled.id, "reminder")

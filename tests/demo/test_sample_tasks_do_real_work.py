@@ -1,10 +1,8 @@
 import io
 import zipfile
-from pathlib import Path
 from typing import Any
 
 import pytest
-from django.conf import settings
 from django.core.files.uploadedfile import SimpleUploadedFile
 from PIL import Image
 
@@ -15,6 +13,7 @@ from taskhub.demo.paths import file_in_media, media_root
 from tests.demo.conftest import GOOD, HEADER
 from tests.helpers import eventually
 from tests.plugins.processes import Drain, WorkerLauncher
+from tests.settings import SCRATCH
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -25,6 +24,7 @@ def answer(result: Any) -> Any:
     return result.return_value
 
 
+@pytest.mark.every_engine
 def test_the_shipped_orders_are_imported_and_the_bad_line_is_reported(drain: Drain) -> None:
     result = tasks.import_csv.enqueue()
     drain()
@@ -39,6 +39,7 @@ def test_the_shipped_orders_are_imported_and_the_bad_line_is_reported(drain: Dra
     assert Order.objects.get(number="HP-100004").customer == "فاطمة حسن"
 
 
+@pytest.mark.every_engine
 def test_a_second_import_changes_what_changed_and_adds_nothing(drain: Drain) -> None:
     for text in (HEADER + GOOD, HEADER + GOOD.replace("19.90", "21.00")):
         file = SimpleUploadedFile("orders.csv", text.encode())
@@ -68,6 +69,7 @@ def test_thumbnails_are_small_upright_and_keep_their_format(drain: Drain) -> Non
         assert not picture.getexif()
 
 
+@pytest.mark.every_engine
 def test_a_report_holds_all_orders_and_their_totals(drain: Drain) -> None:
     tasks.import_csv.enqueue()
     drain()
@@ -90,7 +92,7 @@ def test_mail_goes_through_djangos_email_backend(drain: Drain) -> None:
     result = tasks.send_mail.enqueue("ümit@example.com", subject="Grüße")
     drain()
     assert answer(result) == {"sent": 1, "to": "ümit@example.com"}
-    folder = Path(settings.EMAIL_FILE_PATH)
+    folder = SCRATCH / "mail"
     newest = max(folder.iterdir(), key=lambda path: path.stat().st_mtime)
     assert "To: =?utf-8?" in newest.read_text()
 

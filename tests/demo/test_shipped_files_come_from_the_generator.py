@@ -1,13 +1,10 @@
 from pathlib import Path
 
-import pytest
 from PIL import Image, ImageChops
 
 from taskhub.demo.generate.images import DRAWINGS, write_images
 from taskhub.demo.generate.orders import BAD_ROW, ROWS, orders_csv
 from taskhub.demo.paths import IMAGES, ORDERS_CSV
-
-pytestmark = pytest.mark.only_on("sqlite")
 
 
 def test_the_orders_are_the_same_bytes() -> None:

@@ -1,7 +1,4 @@
-from pathlib import Path
-
 import pytest
-from django.conf import settings
 
 from taskhub import TaskState, get_result
 from taskhub.demo.examples import (
@@ -13,6 +10,7 @@ from taskhub.demo.examples import (
 )
 from tests.plugins.processes import Drain
 from tests.processes import Processes
+from tests.settings import SCRATCH
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -29,7 +27,7 @@ def test_simple_worker_sends_what_was_submitted_by_name(drain: Drain) -> None:
     assert result.get(timeout=5) == {"status": "sent"}
     result.refresh()
     assert (result.progress, result.progress_message) == (1.0, "Done")
-    mails = [path.read_text() for path in Path(settings.EMAIL_FILE_PATH).iterdir()]
+    mails = [path.read_text() for path in (SCRATCH / "mail").iterdir()]
     assert any("Subject: Hello!" in mail for mail in mails)
 
 

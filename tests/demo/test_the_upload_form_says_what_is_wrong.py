@@ -6,7 +6,7 @@ from taskhub.demo.forms import MAX_BYTES
 from taskhub.demo.models import Upload
 from tests.demo.conftest import GOOD, HEADER, csv_file
 
-pytestmark = [pytest.mark.django_db, pytest.mark.only_on("sqlite")]
+pytestmark = pytest.mark.django_db
 
 
 @pytest.mark.parametrize(

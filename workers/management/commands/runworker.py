@@ -6,7 +6,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from taskhub import compat, conf
-from taskhub.signals import backend_alias
+from taskhub.backend import backend_alias
 from workers.options import BadOption, WorkerOptions, parse_queues
 from workers.supervisor import Supervisor
 
@@ -20,9 +20,13 @@ class Command(BaseCommand):
             "--queue", action="append", default=[], metavar="NAME[:WEIGHT]",
             help="Work on this queue; may be repeated. Weights share the slots among queues. Default: every queue.",
         )  # fmt: skip
-        parser.add_argument("--processes", type=int, default=2, metavar="N", help="Executor processes (default: 2).")
+        parser.add_argument(
+            "--processes", type=int, default=2, metavar="N", help="Executor processes (default: 2)."
+        )
         parser.add_argument("--name", default=None, help="Name of this worker (default: HOST:PID).")
-        parser.add_argument("--drain", action="store_true", help="End when no task can be started any more.")
+        parser.add_argument(
+            "--drain", action="store_true", help="End when no task can be started any more."
+        )
         parser.add_argument(
             "--shutdown-timeout", type=float, default=None, metavar="S",
             help="Seconds that running tasks get to end after SIGTERM (default: TASKHUB['SHUTDOWN_TIMEOUT']).",
@@ -40,5 +44,7 @@ class Command(BaseCommand):
         except BadOption as error:
             raise CommandError(str(error)) from error
         if given["verbosity"]:
-            self.stdout.write(f"Worker {options.name} starts with {options.processes} executors. Ctrl-C stops it.")
+            self.stdout.write(
+                f"Worker {options.name} starts with {options.processes} executors. Ctrl-C stops it."
+            )
         raise SystemExit(Supervisor(options).run())

@@ -23,7 +23,7 @@ class Command(BaseCommand):
             "--port", type=_port, default=8000, help="port to listen on (default: 8000)"
         )
 
-    def handle(self, *args: Any, **options: Any) -> None:  # noqa: ARG002
+    def handle(self, *args: Any, **options: Any) -> None:
         """Run until it is stopped."""
         try:
             SiteRunner(self._say, host=options["host"], port=options["port"]).run()
