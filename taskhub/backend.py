@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from taskhub import compat
+from taskhub import compat, registry
 from taskhub.definition import TaskDefinition
 from taskhub.errors import InvalidOption
 
@@ -83,9 +83,14 @@ class TaskHubBackend(compat.BaseTaskBackend):
     def _ours(self, task: compat.Task) -> TaskDefinition:
         if isinstance(task, TaskDefinition):
             return task
-        return TaskDefinition(
-            func=task.func, priority=task.priority, backend=task.backend, queue_name=task.queue_name,
-            run_after=task.run_after, takes_context=task.takes_context,
+        known = registry.find(task.module_path)
+        if known is None or known.func is not task.func:
+            raise InvalidOption(
+                f"{task.module_path} is not a task where a worker would look for it; "
+                f"expected `@task` on a function of that name, or taskhub.task(name=…)."
+            )
+        return known.using(
+            priority=task.priority, backend=task.backend, queue_name=task.queue_name, run_after=task.run_after
         )  # fmt: skip
 
 

@@ -19,7 +19,8 @@ def send(name: str, payload: Mapping[str, Any] | None = None, /, **options: Any)
         UnknownTask: no such task. Else as `taskhub.queue.enqueue`.
     """
     kwargs = _payload(payload)
-    return registry.get(name).using(**options).enqueue(**kwargs)
+    definition = registry.get(name).using(**options)
+    return definition.get_backend().enqueue(definition, (), kwargs)  # an argument may be named `self`
 
 
 def send_later(

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import FrozenInstanceError, dataclass, field
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.utils import timezone
 
@@ -42,6 +43,9 @@ class TaskContext(compat.TaskContext):
     def __init__(self, run: Run) -> None:
         object.__setattr__(self, "_run", run)
         object.__setattr__(self, "_result", None)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        raise FrozenInstanceError(f"The context of a task cannot be changed: {name!r}.")
 
     @property
     def task_result(self) -> compat.TaskResult:  # type: ignore[override]

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, overload
 
 from taskhub import compat, options, registry
-from taskhub.errors import InvalidOption
+from taskhub.errors import InvalidOption, UnknownBackend
 
 if TYPE_CHECKING:
     from taskhub.results import AsyncResult
@@ -46,12 +46,29 @@ class TaskDefinition(compat.Task):
 
     def __post_init__(self) -> None:
         set_field = object.__setattr__
+        options.check_function(self.func)
         set_field(self, "identifier", self.identifier or self.name or self.module_path)
         set_field(self, "name", self.name or self.func.__name__)
         for option in options.SEQUENCES:
             set_field(self, option, options.as_tuple(option, getattr(self, option)))
         options.validate(self)
-        compat.Task.__post_init__(self)
+        self._check_in()
+
+    def _check_in(self) -> None:
+        """Let the backend look at it, and make it known where `@task` of django.tasks has made it."""
+        try:
+            compat.Task.__post_init__(self)
+        except compat.task_backends.exception_class as error:
+            known = ", ".join(map(repr, compat.task_backends.settings))
+            raise UnknownBackend(
+                f"{self.identifier}: backend={self.backend!r}: {error} Expected one of {known} (settings.TASKS)."
+            ) from error
+        registry.register_new(self)
+
+    def __reduce__(self) -> Any:
+        """Pickle without the function, which stands under this name as a task; unpickling imports nothing by name."""
+        values = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "func"}
+        return _restored, (values,)
 
     def using(self, **changes: Any) -> TaskDefinition:  # type: ignore[override]
         """Return a copy with other options, as the decorator takes them, and `run_after` or `countdown`.
@@ -110,6 +127,11 @@ class TaskDefinition(compat.Task):
                 "which has no enqueue_many; expected taskhub.backend.TaskHubBackend."
             )
         return backend
+
+
+def _restored(values: dict[str, Any]) -> TaskDefinition:
+    # A function, and not a class method as in Django: Twisted breaks the pickling of those.
+    return TaskDefinition(func=registry.get(values["identifier"]).func, **values)
 
 
 @overload

@@ -2,7 +2,9 @@
 
 from typing import Any
 
-from taskhub.compat import InvalidTask
+from taskhub.compat import InvalidTask, task_backends
+
+_InvalidTaskBackend = task_backends.exception_class
 
 
 class TaskhubError(Exception):
@@ -14,6 +16,10 @@ class TaskhubError(Exception):
 
 class InvalidOption(TaskhubError, InvalidTask):
     """A task was defined or enqueued with an option that cannot be used."""
+
+
+class UnknownBackend(InvalidOption, _InvalidTaskBackend):  # type: ignore[misc, valid-type]
+    """A task names a backend that settings.TASKS does not have."""
 
 
 class InvalidArguments(TaskhubError, TypeError, ValueError):
@@ -118,13 +124,18 @@ class TaskAborted(BaseException):
     """The task was cancelled while it ran. Raised inside the task."""
 
 
+_LONGEST_DELAY = 1e10  # seconds, 300 years: beyond it dates overflow
+
+
 def _seconds(delay: Any) -> float | None:
     if delay is None:
         return None
     if (
         isinstance(delay, bool)
         or not isinstance(delay, int | float)
-        or not 0 <= delay < float("inf")
+        or not 0 <= delay <= _LONGEST_DELAY
     ):
-        raise ValueError(f"delay={delay!r}: expected a number of seconds, zero or more.")
+        raise ValueError(
+            f"delay={delay!r}: expected a number of seconds from 0 to {_LONGEST_DELAY:g}."
+        )
     return float(delay)

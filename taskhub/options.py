@@ -6,8 +6,10 @@ import math
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
 from difflib import get_close_matches
-from inspect import isclass
+from inspect import isclass, isfunction
 from typing import TYPE_CHECKING, Any
+
+from django.utils import timezone
 
 from taskhub.errors import InvalidOption
 from taskhub.text import is_storable
@@ -90,17 +92,26 @@ def matches(error: BaseException, kinds: Iterable[type[BaseException] | str]) ->
     return any(path(kind) in paths for kind in kinds)
 
 
+def check_function(function: Any) -> None:
+    """Refuse what a worker could not find by its name."""
+    if not isfunction(function):
+        what = f"{function!r:.100} is a {type(function).__name__}"
+    elif function.__name__ == "<lambda>" or "<locals>" in function.__qualname__:
+        what = f"{function.__module__}.{function.__qualname__} is a lambda or a nested function"
+    else:
+        return
+    raise InvalidOption(
+        f"{what}, which a worker could not find by its name; "
+        "expected a function defined at the top level (module level) of a module."
+    )
+
+
 def validate(definition: TaskDefinition) -> None:
     """Refuse a definition with a value that its option does not take.
 
     Raises:
         InvalidOption: names the task, the option, the value and what was expected.
     """
-    if definition.func.__name__ == "<lambda>" or "<locals>" in definition.func.__qualname__:
-        raise InvalidOption(
-            f"{definition.module_path} is a lambda or a nested function, which a worker could not find by its name; "
-            "expected a function defined at the top level of a module."
-        )
     for option, (is_good, expected) in _RULES.items():
         value = getattr(definition, option)
         if not is_good(value):
@@ -129,8 +140,13 @@ def _text(limit: int) -> Callable[[Any], bool]:
 
 def _seconds_or_delta(value: Any) -> bool:
     if isinstance(value, timedelta):
-        return value >= timedelta(0)
+        value = value.total_seconds()
     return value is None or _number(0, 1e10)(value)
+
+
+def _aware(value: Any) -> bool:
+    """Tell whether this is an aware datetime that is a date in any time zone."""
+    return isinstance(value, datetime) and timezone.is_aware(value) and 1 < value.year < 9999
 
 
 def _exceptions(value: Any) -> bool:
@@ -149,10 +165,14 @@ _RULES: dict[str, _Rule] = {
     "identifier": (_text(MAX_NAME), f"a text of 1 to {MAX_NAME} characters, without NUL"),
     "queue_name": (_text(MAX_QUEUE), f"a text of 1 to {MAX_QUEUE} characters, without NUL"),
     "priority": (_number(-100, 100, whole=True), "a whole number from -100 to 100"),
+    "run_after": (
+        lambda v: v is None or _aware(v),
+        "an aware datetime, such as django.utils.timezone.now()",
+    ),
     "countdown": (_seconds_or_delta, "seconds or a timedelta, zero or more"),
     "expires": (
-        lambda v: isinstance(v, datetime) or _seconds_or_delta(v),
-        "seconds, a timedelta or an aware datetime",
+        lambda v: _aware(v) or _seconds_or_delta(v),
+        "seconds, a timedelta or an aware datetime, such as django.utils.timezone.now()",
     ),
     "timeout": (_number(0.001, 1e8), "a number of seconds above zero"),
     "timeout_grace": (_number(0, 1e8), "a number of seconds, zero or more"),

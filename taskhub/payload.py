@@ -9,6 +9,7 @@ from taskhub.errors import DamagedTask, InvalidArguments
 from taskhub.text import is_storable
 
 _MAX_DEPTH = 100
+_MAX_BITS = 14_000  # some 4,200 digits: Python converts no more (sys.int_info.default_max_str_digits)
 
 
 def normalize(value: Any, where: str) -> Any:
@@ -28,7 +29,14 @@ def _normalize(value: Any, where: str, depth: int) -> Any:
                 f"{where} holds a NUL character or a lone surrogate: {value!r:.80}. No database stores it."
             )
         return value
-    if kind is int or kind is bool or value is None:
+    if kind is bool or value is None:
+        return value
+    if kind is int:
+        if value.bit_length() > _MAX_BITS:
+            raise InvalidArguments(
+                f"{where} is a whole number of {value.bit_length()} bits, which Python does not read back; "
+                f"expected at most {_MAX_BITS}. Pass it as text, such as hex(number)."
+            )
         return value
     if kind is float:
         if not math.isfinite(value):
@@ -47,13 +55,12 @@ def _normalize(value: Any, where: str, depth: int) -> Any:
                 raise InvalidArguments(
                     f"{where} has the key {key!r} of type {type(key).__name__}: JSON keys are strings."
                 )
-            out[_normalize(str(key), f"a key of {where}", depth)] = _normalize(
+            out[_normalize(_plain(key), f"a key of {where}", depth)] = _normalize(
                 item, f"{where}[{key!r}]", depth + 1
             )
         return out
     if isinstance(value, str | int | float):  # subclasses, such as the members of a StrEnum
-        plain = next(base for base in (str, bool, int, float) if isinstance(value, base))
-        return _normalize(plain(value), where, depth)
+        return _normalize(_plain(value), where, depth)
     if isinstance(value, bytes):
         try:
             return _normalize(value.decode(), where, depth)
@@ -69,6 +76,13 @@ def _normalize(value: Any, where: str, depth: int) -> Any:
         f"{where} is a {kind.__module__}.{kind.__qualname__}, which is not JSON-serializable: {value!r:.80}. "
         "Pass strings, numbers, booleans, None, lists and dicts; of a model instance pass its primary key."
     )
+
+
+def _plain(value: str | int | float) -> str | int | float:
+    """Return the value that a subclass carries, not the text that it shows: an Enum of strings shows its name."""
+    if isinstance(value, str):
+        return str.__str__(value)
+    return int.__int__(value) if isinstance(value, int) else float.__float__(value)
 
 
 def dump(value: Any) -> str:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
-from taskhub import conf
+from taskhub import compat, conf
 from taskhub.errors import InvalidOption, UnknownTask
 
 if TYPE_CHECKING:
@@ -31,6 +32,13 @@ def register(definition: TaskDefinition) -> None:
     _definitions[definition.identifier] = definition
 
 
+def register_new(definition: TaskDefinition) -> None:
+    """Register a task that only `@task` of django.tasks has seen; a copy made by `using()` changes nothing."""
+    known = _definitions.get(definition.identifier)
+    if known is None or known.func is not definition.func:
+        register(definition)
+
+
 def load() -> None:
     """Import the task modules of all installed apps (`TASKHUB["TASK_MODULES"]`), once."""
     global _is_loaded
@@ -43,9 +51,28 @@ def load() -> None:
 
 def find(identifier: str) -> TaskDefinition | None:
     """Return the definition registered under `identifier`; imports the task modules when it is not there yet."""
-    if identifier not in _definitions:
+    found = _definitions.get(identifier) or _adopted(identifier)
+    if found is None and not _is_loaded:
         load()
-    return _definitions.get(identifier)
+        found = _definitions.get(identifier) or _adopted(identifier)
+    return found
+
+
+def _adopted(identifier: str) -> TaskDefinition | None:
+    """Return a definition of a plain task of django.tasks, as `@task` makes it where another backend is the default.
+
+    Looks in modules that are loaded; nothing is imported because a row names it.
+    """
+    from taskhub.definition import TaskDefinition
+
+    module, _, name = identifier.rpartition(".")
+    found = vars(sys.modules[module]).get(name) if module in sys.modules else None
+    if not isinstance(found, compat.Task) or isinstance(found, TaskDefinition):
+        return None
+    return TaskDefinition(
+        func=found.func, priority=found.priority, backend=found.backend,
+        queue_name=found.queue_name, takes_context=found.takes_context,
+    )  # fmt: skip
 
 
 def get(identifier: Any) -> TaskDefinition:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
+import re
 import sys
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field, fields
-from inspect import isclass
+from datetime import datetime
+from inspect import getattr_static, isclass
 from typing import Any
 
 from asgiref.sync import sync_to_async
@@ -15,7 +18,7 @@ from django.db import transaction
 from taskhub import compat, errors, queue
 from taskhub.engines import get_engine
 from taskhub.engines.news import get_news
-from taskhub.engines.rows import NewTask
+from taskhub.engines.rows import Claim, Ending, NewTask
 from taskhub.models import Result, Task
 from taskhub.models.result import SPENT, Outcome
 from taskhub.payload import load_args
@@ -36,13 +39,24 @@ class TaskError(compat.TaskError):
         Raises:
             ValueError: the class is not loaded here, or the path names something else.
         """
-        module, _, name = self.exception_class_path.rpartition(".")
-        found = getattr(sys.modules.get(module), name, None)
+        found = _loaded(self.exception_class_path)
         if not isclass(found) or not issubclass(found, BaseException):
             raise ValueError(
                 f"{self.exception_class_path!r} is not an exception class that this process has loaded."
             )
         return found
+
+
+def _loaded(path: str) -> Any:
+    """Return what a dotted path names in the modules that are loaded, also inside a class; runs no code of theirs."""
+    parts = path.split(".")
+    for cut in range(len(parts) - 1, 0, -1):
+        found: Any = sys.modules.get(".".join(parts[:cut]))
+        if found is not None:
+            for name in parts[cut:]:
+                found = getattr_static(found, name, None)
+            return found
+    return None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,7 +122,15 @@ class AsyncResult(compat.TaskResult):
 
     async def await_(self, timeout: float | None = None) -> bool:
         """See `wait`; does not block the event loop."""
-        return await sync_to_async(self.wait, thread_sensitive=False)(timeout)
+        await sync_to_async(self._refuse_inside_transaction)()
+        return await sync_to_async(self._wait_elsewhere, thread_sensitive=False)(timeout)
+
+    def _wait_elsewhere(self, timeout: float | None) -> bool:
+        """Wait in a thread of asyncio's, which would keep a database connection of its own for ever."""
+        try:
+            return self.wait(timeout)
+        finally:
+            get_engine().connection.close()
 
     def get(self, timeout: float | None = None) -> Any:
         """Wait for the task's end and return its value.
@@ -117,7 +139,14 @@ class AsyncResult(compat.TaskResult):
             TaskFailed, TaskCancelled, TaskExpired: how it ended. ResultTimeout: it has not, after `timeout` seconds.
             InsideTransaction: it was enqueued in the current transaction.
         """
-        if not self.wait(timeout):
+        return self._outcome(self.wait(timeout), timeout)
+
+    async def aget(self, timeout: float | None = None) -> Any:
+        """See `get`; does not block the event loop."""
+        return self._outcome(await self.await_(timeout), timeout)
+
+    def _outcome(self, has_ended: bool, timeout: float | None) -> Any:
+        if not has_ended:
             raise errors.ResultTimeout(
                 f"Task {self.id} ({self.task.name}) is {self.state} after {timeout:g} s."
             )
@@ -136,11 +165,6 @@ class AsyncResult(compat.TaskResult):
             error_class=last.exception_class_path,
             traceback=last.traceback,
         )
-
-    async def aget(self, timeout: float | None = None) -> Any:
-        """See `get`; does not block the event loop."""
-        await self.await_(timeout)
-        return await sync_to_async(self.get)(0)
 
     def revoke(self, reason: str = "revoked by its enqueuer") -> TaskState:
         """Cancel the task; see `taskhub.queue.cancel`. The result is refreshed."""
@@ -178,19 +202,18 @@ def born(
     return result
 
 
+_ID = re.compile("[1-9][0-9]{0,18}", re.ASCII)
+
+
 def load(result_id: str, backend: str) -> AsyncResult:
     """Read a task and its attempts.
 
     Raises:
         TaskResultDoesNotExist: no such task.
     """
-    number = (
-        int(result_id)
-        if isinstance(result_id, str) and result_id.isascii() and result_id.isdigit()
-        else -1
-    )
+    number = int(result_id) if isinstance(result_id, str) and _ID.fullmatch(result_id) else 0
     tasks = Task.objects.using(get_engine().alias).select_related("progress", "worker")
-    task = tasks.filter(id=number).first() if 0 <= number < 2**63 else None
+    task = tasks.filter(id=number).first() if 0 < number < 2**63 else None
     if task is None:
         raise compat.TaskResultDoesNotExist(result_id)
     return of_rows(task, list(task.results.all()), backend)
@@ -198,15 +221,15 @@ def load(result_id: str, backend: str) -> AsyncResult:
 
 def of_rows(task: Task, attempts: Iterable[Result], backend: str) -> AsyncResult:
     """Build the result of a task's row and the rows of its attempts, oldest first."""
+    attempts = list(attempts)
     spent = [attempt for attempt in attempts if attempt.outcome in SPENT]
     state = TaskState(task.state)
     args, kwargs = _args(task)
     progress = getattr(task, "progress", None)
-    started = [attempt.started_at for attempt in spent] + (
-        [task.started_at] if task.started_at else []
-    )
+    started = [attempt.started_at for attempt in attempts]
     names = [attempt.worker_name for attempt in spent]
     if state == TaskState.RUNNING:
+        started.append(task.started_at or task.enqueued_at)
         names.append(task.worker.name if task.worker else "?")
     result = AsyncResult(
         task=definition_for(task, backend), id=str(task.pk), status=state.status, enqueued_at=task.enqueued_at,
@@ -233,3 +256,33 @@ def _args(task: Task) -> tuple[list[Any], dict[str, Any]]:
         return (task.args if isinstance(task.args, list) else []), (
             task.kwargs if isinstance(task.kwargs, dict) else {}
         )
+
+
+def of_claim(
+    claim: Claim, definition: compat.Task, worker_name: str, started_at: datetime, backend: str
+) -> AsyncResult:
+    """Build the result of a task that starts to run; asks the database only where there were attempts before."""
+    if claim.attempt > 1:
+        return load(str(claim.id), backend)
+    args, kwargs = load_args(claim.args, claim.kwargs)
+    return AsyncResult(
+        task=definition, id=str(claim.id), status=compat.TaskResultStatus.RUNNING, state=TaskState.RUNNING,
+        enqueued_at=claim.enqueued_at, started_at=started_at, last_attempted_at=started_at, finished_at=None,
+        args=args, kwargs=kwargs, backend=backend, errors=[], worker_ids=[worker_name],
+    )  # fmt: skip
+
+
+def with_ending(result: AsyncResult, ending: Ending) -> AsyncResult:
+    """Bring a running task's result to its end, as the ending says."""
+    value = None if ending.value is None else json.loads(ending.value)
+    changes = {"state": ending.state, "status": ending.state.status, "finished_at": ending.finished_at,
+               "reason": ending.reason, "_return_value": value}  # fmt: skip
+    for name, change in changes.items():
+        object.__setattr__(result, name, change)
+    if ending.error_class:
+        result.errors.append(
+            TaskError(
+                exception_class_path=ending.error_class, traceback=ending.traceback, message=ending.message
+            )
+        )
+    return result

@@ -18,6 +18,8 @@ def backoff(
     `delay × factor^(failures − 1)`, at most `max_delay`, then spread by ± `jitter` of itself, so that tasks that
     failed together do not come back together. The result never exceeds `max_delay`.
     """
+    if not delay:
+        return 0.0
     try:
         base = min(max_delay, delay * factor ** max(0, failures - 1))
     except OverflowError:

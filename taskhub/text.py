@@ -11,11 +11,17 @@ def is_storable(text: str) -> bool:
 
 
 def storable(text: str, limit: int | None = None) -> str:
-    """Return `text` with unstorable characters escaped as `\\uXXXX`, and its middle cut out over `limit` characters."""
+    """Return `text` with unstorable characters escaped as `\\uXXXX`; over `limit` characters its middle is cut out.
+
+    What is returned is never longer than `limit`: it goes into columns of that length.
+    """
     if not is_storable(text):
         text = _UNSTORABLE.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
     if limit is not None and len(text) > limit:
-        head = limit // 3
-        cut = f"\n… {len(text) - limit} characters cut …\n"
-        text = text[:head] + cut + text[len(text) - (limit - head) :]
+        cut = f"\n… cut from {len(text)} characters …\n"
+        room = limit - len(cut)
+        if room <= 0:
+            return text[:limit]
+        head = room // 3
+        text = text[:head] + cut + text[len(text) - (room - head) :]
     return text

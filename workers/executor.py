@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 
-from django.dispatch import Signal
 from django.utils import timezone
 
 from taskhub import compat, registry, results, signals
@@ -53,17 +52,36 @@ class Executor:
         self._slot.task_id = claim.id
         self._control.current = run
         try:
-            self._send(compat.task_started, run)
+            result = self._announce_start(run)
             ending, is_recorded = execution.run(run)
         finally:
             self._control.current = None
             self._slot.task_id = 0
             self._slot.deadline = 0
-        waits = ending.state.is_finished and len(compat.task_finished.receivers) > 1
-        done = Done(ending, run, is_recorded=is_recorded)
-        self._control.hand_back(done, wants_answer=waits)
-        if ending.state.is_finished and (not waits or done.wait()):
-            self._send(compat.task_finished, run)
+        self._hand_back(Done(ending, run, is_recorded=is_recorded), result)
+
+    def _announce_start(self, run: Run) -> results.AsyncResult | None:
+        """Send `task_started`, where somebody listens; a failing receiver is logged (by Django) and harms nobody."""
+        if not (signals.has_receivers(compat.task_started) or signals.has_receivers(compat.task_finished)):
+            return None
+        try:
+            result = results.of_claim(
+                run.claim, run.definition, self._control.worker_name, run.started_at, self._backend
+            )
+        except DamagedTask:  # running it says what is wrong
+            return None
+        compat.task_started.send_robust(sender=TaskHubBackend, task_result=result)
+        return result
+
+    def _hand_back(self, done: Done, result: results.AsyncResult | None) -> None:
+        """Hand an ending over; where somebody listens to `task_finished`, send it once the ending is recorded."""
+        is_over = done.ending.state.is_finished
+        is_heard = is_over and len(compat.task_finished.receivers) > 1  # the first one is Django's own logging
+        self._control.hand_back(done, wants_answer=is_heard)
+        if not is_over or result is None or (is_heard and not done.wait()):
+            return
+        result = results.with_ending(result, done.ending)
+        compat.task_finished.send_robust(sender=TaskHubBackend, task_result=result)
 
     def _prepare(self, claim: Claim) -> Run | Ending:
         """Make a Run of a claim; a row whose options were damaged fails alone."""
@@ -82,12 +100,3 @@ class Executor:
 
     def _load_result(self, claim: Claim) -> compat.TaskResult:
         return results.load(str(claim.id), self._backend)
-
-    def _send(self, signal: Signal, run: Run) -> None:
-        """Send a signal of django.tasks; a failing receiver is logged and harms nobody."""
-        if not signals.has_receivers(signal):
-            return
-        result = self._load_result(run.claim)
-        for _, response in signal.send_robust(sender=TaskHubBackend, task_result=result):
-            if isinstance(response, Exception):
-                logger.error("A receiver of %s failed", signal, exc_info=response)

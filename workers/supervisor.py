@@ -110,7 +110,9 @@ class Supervisor:
                 self._note_death(slot, os.waitstatus_to_exitcode(status))
 
     def _note_death(self, slot: Slot, code: int) -> None:
-        if code or not self._board.stop:
+        if slot.death == Death.SHUTDOWN:
+            logger.info("Child %d was killed: its task outlasted the shutdown timeout.", slot.number)
+        elif code or not self._board.stop:
             logger.warning(
                 "Child %d (pid %d) of the worker ended with %d.", slot.number, slot.pid, code
             )

@@ -6,6 +6,9 @@ from django.contrib.auth import get_user_model
 from django.core.management import call_command
 from django.db import connections
 
+from taskhub import monitor
+from taskhub.demo.tasks.waiting import SLOW_TAG
+
 LOGIN = "demo"
 
 
@@ -60,6 +63,11 @@ def migrate() -> None:
     """Create or update the tables of every database that the settings name, without questions."""
     for alias in connections:
         call_command("migrate", database=alias, interactive=False, verbosity=0)
+
+
+def cancel_slow_tasks() -> None:
+    """Cancel the slow tasks of earlier runs: two of them would keep both processes for minutes."""
+    monitor.cancel_by_tag(SLOW_TAG, "left over from an earlier run of the demo")
 
 
 def make_login() -> str:

@@ -50,6 +50,7 @@ class SiteRunner:
             self._tell("Preparing the database")
             preparation.check_is_for_show()
             preparation.migrate()
+            preparation.cancel_slow_tasks()
             login = preparation.make_login()
             try:
                 self._start_children()

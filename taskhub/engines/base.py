@@ -188,26 +188,29 @@ class Engine:
 
     # -- finish -----------------------------------------------------------------------------------------------------
 
-    def finish(self, worker_id: int, worker_name: str, endings: Sequence[Ending]) -> set[int]:
-        """Record how claims of one worker ended; return the ids of the tasks whose fence held.
+    def finish(
+        self, worker_id: int, worker_name: str, endings: Sequence[Ending]
+    ) -> list[Ending]:
+        """Record how claims of one worker ended; return those whose fence held, as they were recorded.
 
         A task that would go on (retry, snooze, give-back) although its cancellation was asked for ends as cancelled.
 
         Raises:
             DatabaseError: nothing of the batch was written.
         """
-        by_id = {ending.task_id: ending for ending in endings}
-        marks = ", ".join(["%s"] * len(by_id))
+        by_claim = {(ending.task_id, ending.claim_no): ending for ending in endings}
+        ids = sorted({ending.task_id for ending in endings})
+        marks = ", ".join(["%s"] * len(ids))
         with transaction.atomic(self.alias), self.connection.cursor() as cursor:
             cursor.execute(
                 f"SELECT id, claim_no, cancel_requested_at IS NOT NULL, reason, attempt FROM taskhub_task "
                 f"WHERE id IN ({marks}) AND state = 'running' AND worker_id = %s ORDER BY id{self.lock_rows}",
-                [*by_id, worker_id],
+                [*ids, worker_id],
             )
             held = [
-                (self._respect_cancel(by_id[id_], bool(asked), reason), attempt)
+                (self._respect_cancel(by_claim[id_, claim_no], bool(asked), reason), attempt)
                 for id_, claim_no, asked, reason, attempt in cursor.fetchall()
-                if by_id[id_].claim_no == claim_no
+                if (id_, claim_no) in by_claim
             ]
             if held:
                 cursor.executemany(
@@ -220,7 +223,9 @@ class Engine:
                 ]
                 if results:
                     cursor.executemany(_INSERT_RESULT, results)
-        return {ending.task_id for ending, _ in held}
+            if any(ending.state in FINISHED for ending, _ in held):
+                self.notify(Kind.FINISHED)
+        return [ending for ending, _ in held]
 
     def _respect_cancel(self, ending: Ending, is_asked: bool, reason: str) -> Ending:
         if not is_asked or ending.state in FINISHED:
@@ -231,6 +236,7 @@ class Engine:
             state=TaskState.CANCELLED,
             outcome=outcome,
             delay=None,
+            is_attempt_spent=ending.is_attempt_spent or outcome is not None,
             reason=reason or ending.reason,
         )
 

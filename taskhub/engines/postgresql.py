@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from datetime import datetime
 from typing import Any
 
@@ -94,18 +95,22 @@ class PostgreSQL(Engine):
 
     # -- finish -----------------------------------------------------------------------------------------------------
 
-    def finish(self, worker_id: int, worker_name: str, endings: Sequence[Ending]) -> set[int]:
-        """As the base says; those that end for good, nearly all, are written in one statement."""
-        over = [ending for ending in endings if ending.state in FINISHED and ending.outcome]
-        rest = [ending for ending in endings if not (ending.state in FINISHED and ending.outcome)]
-        done = super().finish(worker_id, worker_name, rest) if rest else set()
-        if over:
-            sql = _FINISH_AND_NOTIFY if self._should_notify(Kind.FINISHED.value) else _FINISH
-            columns = zip(*(_finish_row(ending) for ending in over), strict=True)
-            with self.connection.cursor() as cursor:
-                cursor.execute(sql, [*map(list, columns), worker_id, worker_id, worker_name])
-                done |= {row[0] for row in cursor.fetchall()}
-        return done
+    def finish(
+        self, worker_id: int, worker_name: str, endings: Sequence[Ending]
+    ) -> list[Ending]:
+        """As the base says; a batch in which all end for good, nearly every one, is one statement."""
+        if not all(ending.state in FINISHED and ending.outcome for ending in endings):
+            return super().finish(worker_id, worker_name, endings)
+        sql = _FINISH_AND_NOTIFY if self._should_notify(Kind.FINISHED.value) else _FINISH
+        columns = zip(*(_finish_row(ending) for ending in endings), strict=True)
+        with self._savepoint(), self.connection.cursor() as cursor:
+            cursor.execute(sql, [*map(list, columns), worker_id, worker_id, worker_name])
+            held = set(cursor.fetchall())
+        return [ending for ending in endings if (ending.task_id, ending.claim_no) in held]
+
+    def _savepoint(self) -> AbstractContextManager[Any]:
+        """Guard the caller's transaction; a statement outside of one is a transaction of its own."""
+        return transaction.atomic(self.alias) if self.connection.in_atomic_block else nullcontext()
 
     # -- wake-up ----------------------------------------------------------------------------------------------------
 
@@ -193,6 +198,6 @@ WITH ended AS MATERIALIZED (
     SELECT id, claim_no, attempt, outcome, value::jsonb, error_class, message, traceback, fingerprint,
         %s, %s, started_at, finished_at FROM fenced
 )
-SELECT id FROM fenced"""
+SELECT id, claim_no FROM fenced"""
 # One notification a statement: the lateral row is computed once.
 _FINISH_AND_NOTIFY = f"{_FINISH}, pg_notify('{CHANNEL}', '{Kind.FINISHED} ')"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from django.db import transaction
 from django.db.models import QuerySet
 
@@ -10,10 +12,9 @@ from taskhub.engines.wakeups import Kind
 from taskhub.errors import IllegalTransition
 from taskhub.models import Task
 from taskhub.queue.announce import announce_finished
-from taskhub.queue.transition import BATCH, move, move_all, tasks
-from taskhub.states import WAITING, TaskState
+from taskhub.queue.transition import in_batches, move, tasks
+from taskhub.states import LIVE, TaskState
 from taskhub.text import storable
-from taskhub.trying import trying_again
 
 
 def cancel(task_id: int, reason: str = "") -> TaskState:
@@ -40,44 +41,31 @@ def cancel_by_tag(tag: str, reason: str = "") -> int:
     return cancel_where(tasks().filter(tags__name=tag), reason)
 
 
-def cancel_where(chosen: QuerySet[Task], reason: str = "") -> int:
-    """Cancel the live ones of `chosen`, in batches of a transaction each; return how many were cancelled or asked."""
+def cancel_where(
+    chosen: QuerySet[Task], reason: str = "", *, states: Collection[TaskState] = LIVE
+) -> int:
+    """Cancel those of `chosen` in live `states`, in batches of a transaction each; return how many.
+
+    Those that run are asked to stop, and counted when they had not been asked before.
+    """
     reason = storable(reason, 500)
-
-    def waiting() -> list[int]:
-        ids = list(
-            chosen.filter(state__in=sorted(WAITING))
-            .order_by("id")
-            .values_list("id", flat=True)[:BATCH]
-        )
-        return (
-            move(tasks().filter(id__in=ids), TaskState.CANCELLED, sources=WAITING, reason=reason)
-            if ids
-            else []
-        )
-
-    return move_all(waiting, announce_finished) + _ask_running(chosen, reason)
-
-
-def _ask_running(chosen: QuerySet[Task], reason: str) -> int:
-    engine = get_engine()
-
-    def ask() -> int:
-        with transaction.atomic(engine.alias):
-            running = tasks().filter(
-                id__in=ids, state=TaskState.RUNNING, cancel_requested_at__isnull=True
-            )
-            asked = list(running.select_for_update().order_by("id").values_list("id", flat=True))
-            if asked:
-                tasks().filter(id__in=asked).update(
-                    cancel_requested_at=engine.clock(), reason=reason
-                )
-                engine.notify(Kind.CANCEL)
-            return len(asked)
-
-    ids = list(
-        chosen.filter(state=TaskState.RUNNING, cancel_requested_at__isnull=True).values_list(
-            "id", flat=True
-        )
+    return in_batches(
+        chosen.filter(state__in=sorted(states)), lambda ids: _cancel(ids, reason, states)
     )
-    return trying_again(ask, engine) if ids else 0
+
+
+def _cancel(ids: list[int], reason: str, states: Collection[TaskState]) -> int:
+    """Look at the tasks under their locks: what runs now may wait in a moment, and the reverse."""
+    engine = get_engine()
+    with transaction.atomic(engine.alias):
+        live = tasks().filter(id__in=ids, state__in=sorted(states)).order_by("id")
+        rows = list(live.select_for_update().values_list("id", "state", "cancel_requested_at"))
+        waiting = [task_id for task_id, state, _ in rows if state != TaskState.RUNNING]
+        asked = [task_id for task_id, state, at in rows if state == TaskState.RUNNING and not at]
+        if waiting:
+            move(tasks().filter(id__in=waiting), TaskState.CANCELLED, reason=reason)
+            announce_finished(waiting)
+        if asked:
+            tasks().filter(id__in=asked).update(cancel_requested_at=engine.clock(), reason=reason)
+            engine.notify(Kind.CANCEL)
+    return len(waiting) + len(asked)

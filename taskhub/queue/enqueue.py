@@ -85,9 +85,11 @@ def new_row(definition: TaskDefinition, args: Any, kwargs: Any) -> NewTask:
     """
     now = timezone.now()
     run_after = _due(definition, now)
+    if not isinstance(args, list | tuple):
+        raise InvalidArguments(f"args is {args!r:.80}; expected a list or a tuple.")
     if not isinstance(kwargs, dict):
         raise InvalidArguments(f"kwargs is {kwargs!r:.80}; expected a dict.")
-    args_text, kwargs_text = dump(normalize(list(args), "args")), dump(normalize(kwargs, "kwargs"))
+    args_text, kwargs_text = dump(normalize(args, "args")), dump(normalize(kwargs, "kwargs"))
     limit = conf.get().max_payload_bytes
     if (len(args_text) + len(kwargs_text)) * 4 > limit:  # a character has at most four bytes
         size = len(args_text.encode()) + len(kwargs_text.encode())
@@ -121,7 +123,7 @@ def _due(definition: TaskDefinition, now: datetime) -> datetime | None:
     if definition.countdown is not None:
         due = now + _delta(definition.countdown)
     elif definition.run_after is not None:
-        due = _aware(definition, "run_after", definition.run_after)
+        due = definition.run_after
     else:
         return None
     return due if due > now else None  # the past means now
@@ -133,11 +135,7 @@ def _expiry(
     expires = definition.expires
     if expires is None:
         return None
-    at = (
-        _aware(definition, "expires", expires)
-        if isinstance(expires, datetime)
-        else now + _delta(expires)
-    )
+    at = expires if isinstance(expires, datetime) else now + _delta(expires)
     earliest = run_after or now
     if at <= earliest:
         raise InvalidOption(
@@ -145,14 +143,6 @@ def _expiry(
             f"{'run_after' if run_after else 'now'} ({earliest.isoformat()}): the task could never start."
         )
     return at
-
-
-def _aware(definition: TaskDefinition, option: str, value: Any) -> datetime:
-    if not isinstance(value, datetime) or timezone.is_naive(value):
-        raise InvalidOption(
-            f"{definition.identifier}: {option}={value!r}; expected an aware datetime, such as django.utils.timezone.now()."
-        )
-    return value
 
 
 def _delta(value: float | timedelta) -> timedelta:

@@ -34,8 +34,8 @@ def finish(
     if not endings:
         return []
     try:
-        held = engine.finish(worker_id, worker_name, endings)
-    except Error as error:
+        recorded = engine.finish(worker_id, worker_name, endings)
+    except (Error, ValueError) as error:  # drivers raise the latter for text that cannot be encoded
         if engine.is_transient(error):
             raise
         if len(endings) > 1:
@@ -45,22 +45,24 @@ def finish(
         if endings[0].error_class == _NOT_STORABLE:
             raise
         return finish(engine, worker_id, worker_name, [_not_storable(endings[0], error)])
+    held = {(ending.task_id, ending.claim_no) for ending in recorded}
     for ending in endings:
-        if ending.task_id not in held:
+        if (ending.task_id, ending.claim_no) not in held:
             logger.warning(
                 "StaleClaim: task %s, claim %s of worker %s: another claim has taken it over; the outcome %r was not "
                 "recorded.", ending.task_id, ending.claim_no, worker_name, ending.outcome or ending.state.value,
             )  # fmt: skip
-    return [ending for ending in endings if ending.task_id in held]
+    return recorded
 
 
 _NOT_STORABLE = f"{ResultNotStorable.__module__}.{ResultNotStorable.__qualname__}"
 
 
-def _not_storable(ending: Ending, error: Error) -> Ending:
+def _not_storable(ending: Ending, error: Exception) -> Ending:
     logger.error("Task %s ended, but the database refused its outcome: %s", ending.task_id, error)
     return replace(
         ending, state=TaskState.FAILED, outcome=Outcome.FAILED, value=None, delay=None, failures=1, reason="",
+        is_attempt_spent=True,
         error_class=_NOT_STORABLE, fingerprint="",
         message=storable(f"The attempt ended as {ending.outcome}, but the database refused it: {error}", 1000),
         traceback=storable(ending.traceback, 20_000),

@@ -22,7 +22,8 @@ def promote_due() -> int:
             TaskState.QUEUED, sources={TaskState.PENDING, TaskState.RETRYING}, wait=False,
         )  # fmt: skip
         if engine.has_wakeups and moved:
-            for queue in tasks().filter(id__in=moved).values_list("queue", flat=True).distinct():
+            queues = tasks().filter(id__in=moved).order_by("queue").values_list("queue", flat=True)
+            for queue in queues.distinct():
                 engine.notify(Kind.QUEUED, queue)
     return len(moved)
 

@@ -13,5 +13,5 @@ def purge(queue: str, reason: str = "") -> int:
     Tasks that arrive while it works are left alone.
     """
     last = tasks().order_by("-id").values_list("id", flat=True).first() or 0
-    chosen = tasks().filter(queue=queue, state__in=sorted(WAITING), id__lte=last)
-    return cancel_where(chosen, reason or f"queue {queue} purged")
+    chosen = tasks().filter(queue=queue, id__lte=last)
+    return cancel_where(chosen, reason or f"queue {queue} purged", states=WAITING)

@@ -9,7 +9,7 @@ from taskhub.engines import get_engine
 from taskhub.engines.wakeups import Kind
 from taskhub.errors import IllegalTransition
 from taskhub.models import Task
-from taskhub.queue.transition import BATCH, move, move_all, tasks
+from taskhub.queue.transition import in_batches, move, tasks
 from taskhub.states import TaskState
 
 RETRYABLE = frozenset({TaskState.FAILED, TaskState.CANCELLED, TaskState.EXPIRED})
@@ -30,28 +30,18 @@ def retry(task_id: int) -> None:
 
 def retry_where(chosen: QuerySet[Task]) -> int:
     """Queue those of `chosen` that ended without success again, in batches; return how many."""
+    return in_batches(chosen.filter(state__in=sorted(RETRYABLE)), _requeue)
+
+
+def _requeue(ids: list[int]) -> int:
     engine = get_engine()
-
-    def batch() -> list[int]:
-        ids = list(
-            chosen.filter(state__in=sorted(RETRYABLE))
-            .order_by("id")
-            .values_list("id", flat=True)[:BATCH]
-        )
-        if not ids:
-            return []
-        with transaction.atomic(engine.alias):
-            moved = move(
-                tasks().filter(id__in=ids), TaskState.QUEUED, sources=RETRYABLE,
-                failures=0, losses=0, interruptions=0, expires_at=None, run_after=None, reason="",
-                cancel_requested_at=None, cancel_raised_at=None, cancel_killed_at=None,
-            )  # fmt: skip
-            for queue in (
-                tasks().filter(id__in=moved).values_list("queue", flat=True).distinct()
-                if moved
-                else ()
-            ):
-                engine.notify(Kind.QUEUED, queue)
-        return moved
-
-    return move_all(batch)
+    with transaction.atomic(engine.alias):
+        moved = move(
+            tasks().filter(id__in=ids), TaskState.QUEUED, sources=RETRYABLE,
+            failures=0, losses=0, interruptions=0, expires_at=None, run_after=None, reason="",
+            cancel_requested_at=None, cancel_raised_at=None, cancel_killed_at=None,
+        )  # fmt: skip
+        queues = tasks().filter(id__in=moved).order_by("queue").values_list("queue", flat=True)
+        for queue in queues.distinct():
+            engine.notify(Kind.QUEUED, queue)
+    return len(moved)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
+from functools import partial
 from typing import Any
 
 from django.db import transaction
@@ -56,18 +57,20 @@ def move(
     return trying_again(write, engine)
 
 
-def move_all(
-    batch: Callable[[], list[int]], on_batch: Callable[[list[int]], None] | None = None
-) -> int:
-    """Repeat a bounded batch until it is not full; return how many rows it moved. One transaction a batch."""
-    total = 0
-    while ids := batch():
-        total += len(ids)
-        if on_batch:
-            on_batch(ids)
+def in_batches(chosen: QuerySet[Task], act: Callable[[list[int]], int]) -> int:
+    """Let `act` change `chosen` tasks by their ids, BATCH at a time and in their order; return how many it changed.
+
+    `act` is one transaction, tried again after a conflict; what it leaves alone is not chosen twice.
+    """
+    engine = get_engine()
+    total, last = 0, 0
+    while True:
+        part = chosen.filter(id__gt=last).order_by("id")
+        ids = list(part.values_list("id", flat=True)[:BATCH])
+        total += trying_again(partial(act, ids), engine) if ids else 0
         if len(ids) < BATCH:
-            break
-    return total
+            return total
+        last = ids[-1]
 
 
 def tasks() -> QuerySet[Task]:

@@ -127,6 +127,7 @@ LANGUAGE_CODE = "en-us"
 
 STATIC_URL = "/static/"
 STATIC_ROOT = VAR_DIR / "static"
+STATIC_ROOT.mkdir(parents=True, exist_ok=True)  # WhiteNoise warns where there is none
 WHITENOISE_USE_FINDERS = True  # serves the apps' static files without collectstatic
 MEDIA_ROOT = VAR_DIR / "media"
 _MAIL_BACKEND = "django.core.mail.backends.filebased.EmailBackend"

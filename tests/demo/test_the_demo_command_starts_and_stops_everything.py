@@ -104,6 +104,8 @@ def test_it_runs_the_samples_serves_the_page_stops_at_ctrl_c_and_runs_again(
     again = Demo(processes, demo.port)
     try:
         again.wait_for("demo.import_csv succeeded")
+        again.wait_for("demo.write_report succeeded")
+        again.wait_for("demo.slow running")
         assert Order.objects.count() == 4_999
     finally:
         again.end()

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from taskhub.context import TaskContext
 
 STEP = 0.5
+SLOW_TAG = "demo-slow"
 
 
 class Watched(TypedDict):
@@ -17,7 +18,7 @@ class Watched(TypedDict):
     seconds: float
 
 
-@task(name="demo.slow", takes_context=True, timeout=900, max_retries=0, tags=["demo", "slow"])
+@task(name="demo.slow", takes_context=True, timeout=900, max_retries=0, tags=["demo", SLOW_TAG])
 def slow(context: "TaskContext", seconds: float = 120.0) -> Watched:
     """Work in half-second steps; a cancel request is seen between two of them."""
     steps = max(1, round(seconds / STEP))
