@@ -223,9 +223,17 @@ class Engine:
                 ]
                 if results:
                     cursor.executemany(_INSERT_RESULT, results)
-            if any(ending.state in FINISHED for ending, _ in held):
-                self.notify(Kind.FINISHED)
+            self._notify_of([ending for ending, _ in held])
         return [ending for ending, _ in held]
+
+    def _notify_of(self, endings: Sequence[Ending]) -> None:
+        """Wake those for whom these endings are news: who waits for results, who promotes, who claims."""
+        if any(ending.state in FINISHED for ending in endings):
+            self.notify(Kind.FINISHED)
+        if any(ending.delay is not None for ending in endings):
+            self.notify(Kind.DUE_EARLIER)
+        if any(ending.state == TaskState.QUEUED for ending in endings):
+            self.notify(Kind.ANY)  # of more than one queue, perhaps
 
     def _respect_cancel(self, ending: Ending, is_asked: bool, reason: str) -> Ending:
         if not is_asked or ending.state in FINISHED:
@@ -243,10 +251,10 @@ class Engine:
     def _finish_params(self, ending: Ending) -> list[Any]:
         is_over = ending.state in FINISHED
         due = None if ending.delay is None else ending.finished_at + timedelta(seconds=ending.delay)
-        started = ending.started_at if ending.outcome else None
         return self._adapt(
             [
-                ending.state.value, ending.waits_for.value, due, started, ending.finished_at if is_over else None,
+                ending.state.value, ending.waits_for.value, due, ending.outcome is not None, ending.started_at,
+                ending.finished_at if is_over else None,
                 0 if ending.is_attempt_spent else 1, ending.failures, ending.losses, ending.interruptions,
                 ending.reason, is_over, ending.task_id,
             ]
@@ -296,7 +304,7 @@ class Engine:
 
 _FINISH_TASK = (
     "UPDATE taskhub_task SET state = %s, waits_for = %s, run_after = COALESCE(%s, run_after), "
-    "started_at = COALESCE(%s, started_at), finished_at = %s, attempt = attempt - %s, failures = failures + %s, "
+    "started_at = CASE WHEN %s THEN COALESCE(%s, started_at) END, finished_at = %s, attempt = attempt - %s, failures = failures + %s, "
     "losses = losses + %s, interruptions = interruptions + %s, reason = COALESCE(NULLIF(%s, ''), reason), "
     "unique_lock = CASE WHEN %s THEN NULL ELSE unique_lock END, worker_id = NULL WHERE id = %s"
 )

@@ -9,6 +9,7 @@ from taskhub import conf
 from taskhub.engines.wakeups import LOOK, Kind, Waiter, Wake
 
 CHANNEL = "taskhub"
+_KINDS = {kind.value for kind in Kind}  # anybody may notify on a channel
 
 
 class Listener(Waiter):
@@ -59,5 +60,5 @@ def _read(driver) -> list[Wake]:  # type: ignore[no-untyped-def]
     news = []
     while notification := driver.pgconn.notifies():
         kind, _, queue = notification.extra.decode().partition(" ")
-        news.append(Wake(Kind(kind), queue) if kind in Kind else LOOK)
+        news.append(Wake(Kind(kind), queue) if kind in _KINDS else LOOK)
     return news

@@ -7,6 +7,8 @@ import threading
 import time
 from functools import cache
 
+from django.db import connections
+
 from taskhub.engines import get_engine
 from taskhub.engines.wakeups import HOT_SECONDS, Kind
 
@@ -23,6 +25,14 @@ class News:
         self._woken_at = 0.0
         self._waiting = 0
         self._thread: threading.Thread | None = None
+        self._is_closing = False
+
+    def close(self) -> None:
+        """End the thread and its connection, as before a test database is destroyed; the next wait starts another."""
+        thread, self._is_closing = self._thread, True
+        if thread is not None:
+            thread.join()
+        self._is_closing = False
 
     def count(self) -> int:
         """Return how much news there has been: take it before you look, and pass it to `wait`."""
@@ -48,8 +58,8 @@ class News:
         waiter = get_engine(self.alias).waiter()
         try:
             idle_since = time.monotonic()
-            while time.monotonic() - idle_since < _IDLE_SECONDS:
-                wakes = waiter.wait(1.0)
+            while not self._is_closing and time.monotonic() - idle_since < _IDLE_SECONDS:
+                wakes = waiter.wait(0.5)
                 with self._changed:
                     if self._waiting:
                         idle_since = time.monotonic()
@@ -65,6 +75,12 @@ class News:
 def get_news(alias: str) -> News:
     """Return this process's news of a database (a forked child has its own)."""
     return _news(alias, os.getpid())
+
+
+def close_all() -> None:
+    """Close the news of all databases of this process."""
+    for alias in connections:
+        get_news(alias).close()
 
 
 @cache

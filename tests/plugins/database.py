@@ -6,6 +6,7 @@ import pytest
 from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 
+from taskhub.engines import news
 from tests.settings import ENGINE
 
 
@@ -13,6 +14,13 @@ from tests.settings import ENGINE
 def engine() -> str:
     """The database of this run: `sqlite`, `postgresql` or `mysql`."""
     return ENGINE
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_listener_outlives_the_test_database(django_db_setup: None) -> Iterator[None]:
+    """A database that somebody is connected to cannot be dropped."""
+    yield
+    news.close_all()
 
 
 @pytest.fixture
