@@ -31,7 +31,8 @@ class TaskHubBackend(compat.BaseTaskBackend):
         if self.queues and task.queue_name not in self.queues:
             raise InvalidOption(
                 f"{task.module_path}: queue_name={task.queue_name!r} is not declared; expected one of "
-                f"{', '.join(map(repr, sorted(self.queues)))} (settings.TASKS[{self.alias!r}]['QUEUES']; [] allows any)."
+                f"{', '.join(map(repr, sorted(self.queues)))} "
+                f"(settings.TASKS[{self.alias!r}]['QUEUES']; [] allows any)."
             )
         super().validate_task(task)
 

@@ -20,7 +20,9 @@ def send(name: str, payload: Mapping[str, Any] | None = None, /, **options: Any)
     """
     kwargs = _payload(payload)
     definition = registry.get(name).using(**options)
-    return definition.get_backend().enqueue(definition, (), kwargs)  # an argument may be named `self`
+    backend: Any = definition.get_backend()
+    result: AsyncResult = backend.enqueue(definition, (), kwargs)  # an argument may be named `self`
+    return result
 
 
 def send_later(

@@ -19,7 +19,7 @@ class TaskDefinition(compat.Task):
     """A function and how it is to be run. Immutable: `using()` returns a changed copy.
 
     The fields are the options of `@task`; durations are seconds. `name` is what the decorator was given, else the
-    function's name (as in django.tasks); `identifier` is what the database stores: the name given, else the dotted path.
+    function's name (as in django.tasks); `identifier` is what the database stores: the name given, else the path.
     """
 
     name: str = ""
@@ -123,8 +123,9 @@ class TaskDefinition(compat.Task):
         backend = self.get_backend()
         if not hasattr(backend, "enqueue_many"):
             raise InvalidOption(
-                f"The backend {self.backend!r} in settings.TASKS is a {type(backend).__module__}.{type(backend).__qualname__}, "
-                "which has no enqueue_many; expected taskhub.backend.TaskHubBackend."
+                f"The backend {self.backend!r} in settings.TASKS is a "
+                f"{type(backend).__module__}.{type(backend).__qualname__}, which has no enqueue_many; "
+                "expected taskhub.backend.TaskHubBackend."
             )
         return backend
 

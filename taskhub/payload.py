@@ -2,14 +2,14 @@
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from taskhub.errors import DamagedTask, InvalidArguments
 from taskhub.text import is_storable
 
 _MAX_DEPTH = 100
-_MAX_BITS = 14_000  # some 4,200 digits: Python converts no more (sys.int_info.default_max_str_digits)
+_MAX_BITS = 14_000  # some 4,200 digits: Python reads 4,300 (sys.int_info.default_max_str_digits)
 
 
 def normalize(value: Any, where: str) -> Any:
@@ -23,51 +23,18 @@ def normalize(value: Any, where: str) -> Any:
 
 def _normalize(value: Any, where: str, depth: int) -> Any:
     kind = type(value)
-    if kind is str:
-        if not is_storable(value):
-            raise InvalidArguments(
-                f"{where} holds a NUL character or a lone surrogate: {value!r:.80}. No database stores it."
-            )
-        return value
-    if kind is bool or value is None:
-        return value
-    if kind is int:
-        if value.bit_length() > _MAX_BITS:
-            raise InvalidArguments(
-                f"{where} is a whole number of {value.bit_length()} bits, which Python does not read back; "
-                f"expected at most {_MAX_BITS}. Pass it as text, such as hex(number)."
-            )
-        return value
-    if kind is float:
-        if not math.isfinite(value):
-            raise InvalidArguments(
-                f"{where} is {value!r}: JSON has no such number. Pass a finite number or None."
-            )
-        return value
+    if kind in _LEAVES:
+        return _LEAVES[kind](value, where)
     if depth > _MAX_DEPTH:
         raise InvalidArguments(
             f"{where:.200} is nested more than {_MAX_DEPTH} levels deep, or contains itself."
         )
     if isinstance(value, Mapping):
-        out = {}
-        for key, item in value.items():
-            if not isinstance(key, str):
-                raise InvalidArguments(
-                    f"{where} has the key {key!r} of type {type(key).__name__}: JSON keys are strings."
-                )
-            out[_normalize(_plain(key), f"a key of {where}", depth)] = _normalize(
-                item, f"{where}[{key!r}]", depth + 1
-            )
-        return out
+        return dict(_item(key, item, where, depth) for key, item in value.items())
     if isinstance(value, str | int | float):  # subclasses, such as the members of a StrEnum
         return _normalize(_plain(value), where, depth)
     if isinstance(value, bytes):
-        try:
-            return _normalize(value.decode(), where, depth)
-        except UnicodeDecodeError as error:
-            raise InvalidArguments(
-                f"{where} is bytes that are not UTF-8: {value!r:.80}."
-            ) from error
+        return _text(_decoded(value, where), where)
     if isinstance(value, Sequence):
         return [
             _normalize(item, f"{where}[{index}]", depth + 1) for index, item in enumerate(value)
@@ -76,6 +43,56 @@ def _normalize(value: Any, where: str, depth: int) -> Any:
         f"{where} is a {kind.__module__}.{kind.__qualname__}, which is not JSON-serializable: {value!r:.80}. "
         "Pass strings, numbers, booleans, None, lists and dicts; of a model instance pass its primary key."
     )
+
+
+def _item(key: Any, value: Any, where: str, depth: int) -> tuple[str, Any]:
+    if not isinstance(key, str):
+        raise InvalidArguments(
+            f"{where} has the key {key!r} of type {type(key).__name__}: JSON keys are strings."
+        )
+    name = _text(str.__str__(key), f"a key of {where}")
+    return name, _normalize(value, f"{where}[{key!r}]", depth + 1)
+
+
+def _text(value: str, where: str) -> str:
+    if not is_storable(value):
+        raise InvalidArguments(
+            f"{where} holds a NUL character or a lone surrogate: {value!r:.80}. No database stores it."
+        )
+    return value
+
+
+def _whole(value: int, where: str) -> int:
+    if value.bit_length() > _MAX_BITS:
+        raise InvalidArguments(
+            f"{where} is a whole number of {value.bit_length()} bits, which Python does not read back; "
+            f"expected at most {_MAX_BITS}. Pass it as text, such as hex(number)."
+        )
+    return value
+
+
+def _finite(value: float, where: str) -> float:
+    if not math.isfinite(value):
+        raise InvalidArguments(
+            f"{where} is {value!r}: JSON has no such number. Pass a finite number or None."
+        )
+    return value
+
+
+def _as_it_is(value: Any, where: str) -> Any:
+    return value
+
+
+_LEAVES: dict[type, Callable[[Any, str], Any]] = {
+    str: _text, int: _whole, float: _finite, bool: _as_it_is, type(None): _as_it_is,
+}  # fmt: skip
+
+
+def _decoded(value: bytes, where: str) -> str:
+    try:
+        return value.decode()
+    except UnicodeDecodeError as error:
+        raise InvalidArguments(f"{where} is bytes that are not UTF-8: {value!r:.80}.") from error
 
 
 def _plain(value: str | int | float) -> str | int | float:
@@ -101,7 +118,7 @@ def load_args(args: Any, kwargs: Any) -> tuple[list[Any], dict[str, Any]]:
     Raises:
         DamagedTask: the row was changed by hand into something that is not a list and an object.
     """
-    values = []
+    values: list[Any] = []
     for column, stored, kind in (("args", args, list), ("kwargs", kwargs, dict)):
         try:
             value = json.loads(stored) if isinstance(stored, str | bytes) else stored
@@ -110,8 +127,9 @@ def load_args(args: Any, kwargs: Any) -> tuple[list[Any], dict[str, Any]]:
                 f"The column {column} of this task is not JSON: {stored!r:.80} ({error})."
             ) from error
         if not isinstance(value, kind):
+            expected = "array" if kind is list else "object"
             raise DamagedTask(
-                f"The column {column} of this task is {stored!r:.80}; expected a JSON {'array' if kind is list else 'object'}."
+                f"The column {column} of this task is {stored!r:.80}; expected a JSON {expected}."
             )
         values.append(value)
     return values[0], values[1]

@@ -86,8 +86,8 @@ def get(identifier: Any) -> TaskDefinition:
         close = get_close_matches(str(identifier), _definitions, n=3)
         hint = f" Did you mean {' or '.join(map(repr, close))}?" if close else ""
         raise UnknownTask(
-            f"No task is registered as {identifier!r}.{hint} Tasks are found in the modules {', '.join(conf.get().task_modules)} "
-            "of the apps in INSTALLED_APPS (settings.TASKHUB['TASK_MODULES'])."
+            f"No task is registered as {identifier!r}.{hint} Tasks are found in the modules "
+            f"{', '.join(conf.get().task_modules)} of the apps in INSTALLED_APPS (settings.TASKHUB['TASK_MODULES'])."
         )
     return found
 

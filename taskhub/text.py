@@ -11,7 +11,7 @@ def is_storable(text: str) -> bool:
 
 
 def storable(text: str, limit: int | None = None) -> str:
-    """Return `text` with unstorable characters escaped as `\\uXXXX`; over `limit` characters its middle is cut out.
+    r"""Return `text` with unstorable characters escaped as `\uXXXX`; over `limit` characters its middle is cut out.
 
     What is returned is never longer than `limit`: it goes into columns of that length.
     """

@@ -1,4 +1,4 @@
-"""`python -m tests.run`: start the services, run pytest once per database, stop the services.
+"""`python -m tests.run`: start the services, run pytest once per database (side by side), stop them.
 
 Everything that is started listens on loopback at a free port, keeps its data in a temporary folder
 and is gone at the end. The last line is the sum of all: `N passed, N failed, N skipped`.
@@ -73,12 +73,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
             environment = dict(os.environ)
             for kind in ACCESSORIES:
                 open_service(services, kind, environment, totals, require_all=require_all)
-            for engine in options.engine or ENGINES:
-                server = ENGINES[engine]
-                if server is None or open_service(
-                    services, server, environment, totals, require_all=require_all
-                ):
-                    run_pytest(engine, pytest_arguments, environment, directory, totals)
+            engines = [
+                engine
+                for engine in options.engine or ENGINES
+                if (server := ENGINES[engine]) is None
+                or open_service(services, server, environment, totals, require_all=require_all)
+            ]
+            run_all(engines, pytest_arguments, environment, directory, totals)
     finally:
         shutil.rmtree(directory, ignore_errors=True)
     for problem in totals.broken:
@@ -122,32 +123,76 @@ def open_service(
     return True
 
 
-def run_pytest(
-    engine: str, arguments: list[str], environment: dict[str, str], directory: Path, totals: Totals
+def run_all(
+    engines: list[str],
+    arguments: list[str],
+    environment: dict[str, str],
+    directory: Path,
+    totals: Totals,
 ) -> None:
-    """Run the suite on one database, in a process of its own, and add its counts to `totals`."""
-    print(f"\n===== {engine} =====", flush=True)
-    home = directory / f"run-{engine}"
-    home.mkdir()
-    report = home / "counts.json"
-    process = subprocess.Popen(
-        [sys.executable, "-m", "pytest", *arguments],
-        cwd=ROOT,
-        env={
-            **environment,
-            "TASKHUB_TEST_DATABASE": engine,
-            "TASKHUB_TEST_DIR": str(home),
-            "TASKHUB_TEST_REPORT": str(report),
-        },
-    )
+    """Run the suite on each database, side by side: tests of real processes mostly wait."""
+    runs = [Run(engine, directory / f"run-{engine}") for engine in engines]
+    deadline = time.monotonic() + RUN_SECONDS
     try:
-        exit_code = process.wait(RUN_SECONDS)
-    except subprocess.TimeoutExpired:
-        print(f"{engine}: not finished after {RUN_SECONDS} s, stopped", flush=True)
-        exit_code = -signal.SIGINT
+        for run in runs:
+            run.start(arguments, environment, is_alone=len(runs) == 1)
+        for run in runs:
+            exit_code = run.wait(deadline - time.monotonic())
+            totals.add(run.engine, run.report, exit_code)
     finally:
-        stop(process)
-    totals.add(engine, report, exit_code)
+        for run in runs:
+            run.stop()
+
+
+@dataclass(slots=True)
+class Run:
+    """One pytest on one database, with a folder of its own."""
+
+    engine: str
+    home: Path
+    process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def report(self) -> Path:
+        return self.home / "counts.json"
+
+    @property
+    def output(self) -> Path:
+        return self.home / "output.txt"
+
+    def start(self, arguments: list[str], environment: dict[str, str], *, is_alone: bool) -> None:
+        """Start it; beside others its output goes to a file, and is shown when it has ended."""
+        self.home.mkdir()
+        mine = {
+            "TASKHUB_TEST_DATABASE": self.engine,
+            "TASKHUB_TEST_DIR": str(self.home),
+            "TASKHUB_TEST_REPORT": str(self.report),
+        }
+        with self.output.open("wb") as file:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "pytest", *arguments],
+                cwd=ROOT,
+                env={**environment, **mine},
+                stdout=None if is_alone else file,
+                stderr=None if is_alone else subprocess.STDOUT,
+            )
+
+    def wait(self, seconds: float) -> int:
+        """Wait for its end, show what it printed, and return its exit code; it is stopped when it takes too long."""
+        assert self.process is not None
+        try:
+            exit_code = self.process.wait(max(0.0, seconds))
+        except subprocess.TimeoutExpired:
+            print(f"{self.engine}: not finished after {RUN_SECONDS} s, stopped", flush=True)
+            self.stop()
+            exit_code = -signal.SIGINT
+        print(f"\n===== {self.engine} =====", flush=True)
+        print(self.output.read_text(errors="replace"), flush=True)
+        return exit_code
+
+    def stop(self) -> None:
+        if self.process is not None:
+            stop(self.process)
 
 
 def stop(process: subprocess.Popen[bytes]) -> None:

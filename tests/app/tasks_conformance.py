@@ -114,9 +114,9 @@ def report_long(context, length: int) -> None:
 def wait_for_file(path: str, seconds: float = 30.0) -> str:
     """Run until somebody creates `path`."""
     end = time.monotonic() + seconds
-    while not os.path.exists(path) and time.monotonic() < end:
+    while not Path(path).exists() and time.monotonic() < end:
         time.sleep(0.01)
-    return "found" if os.path.exists(path) else "not found"
+    return "found" if Path(path).exists() else "not found"
 
 
 @task(max_retries=0)
@@ -133,7 +133,7 @@ def raise_does_not_exist() -> None:
 def raise_a_class_that_nobody_imported(directory: str) -> None:
     """Raise an exception of a module that the worker alone has."""
     namespace: dict[str, type[Exception]] = {}
-    exec("class Strange(Exception): __module__ = 'only_in_the_worker'", namespace)  # noqa: S102
+    exec("class Strange(Exception): __module__ = 'only_in_the_worker'", namespace)
     raise namespace["Strange"](directory)
 
 

@@ -89,8 +89,13 @@ ERRORS = {
     ),
     "naive times": ("USE_TZ = False", "taskhub.E002", ["USE_TZ is False", "set USE_TZ = True"]),
     "an alias that does not exist": (
-        'class Router:\n    def db_for_write(self, model, **hints): return "queue"\n'
-        "DATABASE_ROUTERS = [Router()]",
+        """
+class Router:
+    def db_for_write(self, model, **hints):
+        return "queue"
+
+DATABASE_ROUTERS = [Router()]
+""",
         "taskhub.E003",
         ["send the app taskhub to 'queue'", "Known aliases: default", "DATABASE_ROUTERS"],
     ),
@@ -122,7 +127,7 @@ WARNINGS = {
     "a short timeout": (
         'DATABASES["default"]["OPTIONS"]["timeout"] = 5',
         "taskhub.W002",
-        ["['timeout'] is 5 s; expected 20 or more", 'Paste into DATABASES'],
+        ["['timeout'] is 5 s; expected 20 or more", "Paste into DATABASES"],
     ),
     "the timeout that Python sets": (
         'del DATABASES["default"]["OPTIONS"]["timeout"]',
@@ -143,7 +148,7 @@ if django.VERSION < (6,):
     )
 
 
-@pytest.mark.parametrize("changes, number, words", ERRORS.values(), ids=ERRORS)
+@pytest.mark.parametrize(("changes", "number", "words"), ERRORS.values(), ids=ERRORS)
 def test_what_would_lose_work_is_an_error(changes, number, words, check):
     code, said = check(changes)
     assert code == 1
@@ -152,7 +157,7 @@ def test_what_would_lose_work_is_an_error(changes, number, words, check):
         assert word in said
 
 
-@pytest.mark.parametrize("changes, number, words", WARNINGS.values(), ids=WARNINGS)
+@pytest.mark.parametrize(("changes", "number", "words"), WARNINGS.values(), ids=WARNINGS)
 def test_what_would_make_it_slow_is_a_warning(changes, number, words, check):
     code, said = check(changes)
     assert code == 0
@@ -186,7 +191,7 @@ OPTIONS = {
 }
 
 
-@pytest.mark.parametrize("options, words", OPTIONS.values(), ids=OPTIONS)
+@pytest.mark.parametrize(("options", "words"), OPTIONS.values(), ids=OPTIONS)
 def test_an_option_of_runworker_that_cannot_be_used_is_refused(options, words, check):
     code, said = check('TASKS["default"]["QUEUES"] = ["mail"]', ("runworker", *options))
     assert code == 1

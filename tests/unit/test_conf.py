@@ -10,7 +10,9 @@ from hypothesis import strategies as st
 from taskhub import conf
 
 NUMBERS = [
-    field for field in fields(conf.Settings) if isinstance(field.default, int | float) and field.metadata
+    field
+    for field in fields(conf.Settings)
+    if isinstance(field.default, int | float) and field.metadata
 ]
 
 
@@ -44,7 +46,11 @@ def test_bad_settings_are_all_named_at_once(settings):
     settings.TASKHUB = {"HARTBEAT": 1, "LEASE": "long", "NOTIFY": 1}
     with pytest.raises(ImproperlyConfigured) as caught:
         conf.get()
-    for words in ("'HARTBEAT': did you mean 'HEARTBEAT'?", "['LEASE'] is 'long'", "['NOTIFY'] is 1"):
+    for words in (
+        "'HARTBEAT': did you mean 'HEARTBEAT'?",
+        "['LEASE'] is 'long'",
+        "['NOTIFY'] is 1",
+    ):
         assert words in str(caught.value)
 
 

@@ -7,7 +7,9 @@ from hypothesis import strategies as st
 
 from taskhub.queue.claim import Shares
 
-weights = st.dictionaries(st.text(min_size=1, max_size=3), st.integers(1, 50), min_size=1, max_size=6)
+weights = st.dictionaries(
+    st.text(min_size=1, max_size=3), st.integers(1, 50), min_size=1, max_size=6
+)
 
 
 def taken(shares, count, times=1):

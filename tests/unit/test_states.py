@@ -20,14 +20,14 @@ LEGAL = {
 }
 
 
-@pytest.mark.parametrize("before, after", list(product(TaskState, TaskState)), ids=str)
+@pytest.mark.parametrize(("before", "after"), list(product(TaskState, TaskState)), ids=str)
 def test_each_of_the_64_pairs_is_legal_or_not_as_the_design_says(before, after):
     assert is_legal(before, after) == (after in LEGAL[before])
 
 
 def test_each_state_is_waiting_running_or_finished():
     assert WAITING | {TaskState.RUNNING} == LIVE
-    assert LIVE | FINISHED == set(TaskState)
+    assert set(TaskState) == LIVE | FINISHED
     assert not LIVE & FINISHED
     assert {state for state in TaskState if state.is_finished} == FINISHED
     assert set(SOURCES) == set(TaskState)
@@ -38,7 +38,7 @@ def test_success_is_for_ever():
 
 
 @pytest.mark.parametrize(
-    "state, status",
+    ("state", "status"),
     {
         "pending": TaskResultStatus.READY,
         "queued": TaskResultStatus.READY,

@@ -50,7 +50,9 @@ def test_a_value_is_a_success():
     assert returned(attempt(), None).value is None
 
 
-@pytest.mark.parametrize("value", [object(), {1}, float("nan"), {1: 2}, "\x00", "\ud800"], ids=ascii)
+@pytest.mark.parametrize(
+    "value", [object(), {1}, float("nan"), {1: 2}, "\x00", "\ud800"], ids=ascii
+)
 def test_a_value_that_json_lacks_fails_the_attempt_as_any_error_does(value):
     ending = returned(attempt(), value)
     assert (ending.state, ending.outcome) == (TaskState.RETRYING, Outcome.RETRYING)
@@ -77,7 +79,7 @@ def test_an_error_is_retried_with_growing_pauses_until_no_retries_are_left():
 
 
 @pytest.mark.parametrize(
-    "error, options, is_retried",
+    ("error", "options", "is_retried"),
     [
         (ValueError(), {}, True),
         (SystemExit(1), {}, False),
@@ -134,16 +136,30 @@ def test_a_task_that_was_aborted_is_cancelled():
 
 def test_a_claim_that_is_given_back_leaves_no_result_and_spends_nothing():
     ending = attempt().given_back()
-    assert (ending.state, ending.outcome, ending.is_attempt_spent) == (TaskState.QUEUED, None, False)
+    assert (ending.state, ending.outcome, ending.is_attempt_spent) == (
+        TaskState.QUEUED,
+        None,
+        False,
+    )
 
 
 def test_every_verdict_is_a_legal_transition():
-    errors = [ValueError(), Snooze(1), Cancel(), TaskAborted(), TaskTimeout(), RetryTask(), DamagedTask()]
+    errors = [
+        ValueError(),
+        Snooze(1),
+        Cancel(),
+        TaskAborted(),
+        TaskTimeout(),
+        RetryTask(),
+        DamagedTask(),
+    ]
     endings = [ending_of(error, failures=n) for error in errors for n in (0, 9)]
     endings += [returned(attempt(), 1), returned(attempt(), {1}), attempt().given_back()]
     for ending in endings:
         assert TaskState.RUNNING in SOURCES[ending.state]
-        assert (ending.delay is not None) == (ending.state in (TaskState.PENDING, TaskState.RETRYING))
+        assert (ending.delay is not None) == (
+            ending.state in (TaskState.PENDING, TaskState.RETRYING)
+        )
         assert ending.is_attempt_spent == (ending.outcome not in (Outcome.SNOOZED, None))
 
 
