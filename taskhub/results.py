@@ -282,7 +282,9 @@ def with_ending(result: AsyncResult, ending: Ending) -> AsyncResult:
     if ending.error_class:
         result.errors.append(
             TaskError(
-                exception_class_path=ending.error_class, traceback=ending.traceback, message=ending.message
+                exception_class_path=ending.error_class,
+                traceback=ending.traceback,
+                message=ending.message,
             )
         )
     return result

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import mmap
+import time
 from enum import IntEnum
 from typing import Any
 
@@ -56,12 +57,22 @@ class Slot:
     tick = _Cell(7)  # last sign of life of the control thread
     death, exit_code = _Cell(8), _Cell(9)
     empty_claims = _Cell(10)  # claims in a row that found nothing while the child was idle
-    cancel_deadline = _Cell(
-        11
-    )  # when the supervisor kills the child because its task was cancelled; 0: never
+    # When the supervisor kills the child because this claim was cancelled; of no meaning for any other claim.
+    cancel_deadline, cancel_task_id, cancel_claim_no = _Cell(11), _Cell(12), _Cell(13)
 
     def __init__(self, cells: memoryview, base: int, number: int) -> None:
         self.cells, self.base, self.number = cells, base, number
+
+    @property
+    def is_overdue(self) -> bool:
+        """The claim that runs has outstayed its timeout and grace."""
+        return self.task_id != 0 and 0 < self.deadline < time.monotonic_ns()
+
+    @property
+    def is_cancel_overdue(self) -> bool:
+        """The claim that runs was cancelled and has outstayed its grace."""
+        is_same = (self.task_id, self.claim_no) == (self.cancel_task_id, self.cancel_claim_no)
+        return self.task_id != 0 and is_same and 0 < self.cancel_deadline < time.monotonic_ns()
 
     def clear(self) -> None:
         """Make the place as new, FREE last."""
@@ -73,7 +84,7 @@ class Slot:
 class Board:
     """The header and one slot for each child; slot 0 is the maintenance child's. Inherited by fork."""
 
-    worker_id, stop, executors_left = _Cell(0), _Cell(1), _Cell(2)
+    worker_id, stop = _Cell(0), _Cell(1)
 
     def __init__(self, children: int) -> None:
         size = (children + 1) * Slot.SIZE * 8

@@ -51,6 +51,6 @@ class Cancellation:
         if not self._is_noted:
             self._is_noted = True
             note_raised(run.claim.id, run.claim.claim_no, worker_id)
-            if self._slot.task_id == run.claim.id and self._slot.claim_no == run.claim.claim_no:
-                self._slot.cancel_deadline = int(kill_at * 1e9)
+            self._slot.cancel_task_id, self._slot.cancel_claim_no = run.claim.id, run.claim.claim_no
+            self._slot.cancel_deadline = int(kill_at * 1e9)
         self._alarm.abort(run)

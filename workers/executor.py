@@ -62,7 +62,10 @@ class Executor:
 
     def _announce_start(self, run: Run) -> results.AsyncResult | None:
         """Send `task_started`, where somebody listens; a failing receiver is logged (by Django) and harms nobody."""
-        if not (signals.has_receivers(compat.task_started) or signals.has_receivers(compat.task_finished)):
+        if not (
+            signals.has_receivers(compat.task_started)
+            or signals.has_receivers(compat.task_finished)
+        ):
             return None
         try:
             result = results.of_claim(
@@ -76,7 +79,9 @@ class Executor:
     def _hand_back(self, done: Done, result: results.AsyncResult | None) -> None:
         """Hand an ending over; where somebody listens to `task_finished`, send it once the ending is recorded."""
         is_over = done.ending.state.is_finished
-        is_heard = is_over and len(compat.task_finished.receivers) > 1  # the first one is Django's own logging
+        is_heard = (
+            is_over and len(compat.task_finished.receivers) > 1
+        )  # the first one is Django's own logging
         self._control.hand_back(done, wants_answer=is_heard)
         if not is_over or result is None or (is_heard and not done.wait()):
             return

@@ -111,7 +111,9 @@ class Supervisor:
 
     def _note_death(self, slot: Slot, code: int) -> None:
         if slot.death == Death.SHUTDOWN:
-            logger.info("Child %d was killed: its task outlasted the shutdown timeout.", slot.number)
+            logger.info(
+                "Child %d was killed: its task outlasted the shutdown timeout.", slot.number
+            )
         elif code or not self._board.stop:
             logger.warning(
                 "Child %d (pid %d) of the worker ended with %d.", slot.number, slot.pid, code
@@ -131,30 +133,23 @@ class Supervisor:
     # -- deadlines --------------------------------------------------------------------------------------------------
 
     def _kill_overdue(self) -> None:
-        now = time.monotonic_ns()
-        for slot in self._board.executors:
-            if slot.state == SlotState.ALIVE and slot.task_id:
-                if slot.deadline and now > slot.deadline:
-                    self._kill(
-                        slot, Death.TIMEOUT, lambda slot: 0 < slot.deadline < time.monotonic_ns()
-                    )
-                elif slot.cancel_deadline and now > slot.cancel_deadline:
-                    self._kill(
-                        slot,
-                        Death.CANCEL,
-                        lambda slot: 0 < slot.cancel_deadline < time.monotonic_ns(),
-                    )
         is_late = self._stop_deadline is not None and time.monotonic() > self._stop_deadline
-        if self._board.stop == Stop.NOW or is_late:
-            for slot in self._board.executors:
-                if slot.state in (SlotState.STARTING, SlotState.ALIVE) and not slot.death:
-                    self._kill(slot, Death.SHUTDOWN, lambda slot: True)
+        must_stop = self._board.stop == Stop.NOW or is_late
+        for slot in self._board.executors:
+            if slot.state not in (SlotState.STARTING, SlotState.ALIVE) or slot.death:
+                continue
+            if slot.is_overdue:
+                self._kill(slot, Death.TIMEOUT, lambda slot: slot.is_overdue)
+            elif slot.is_cancel_overdue:
+                self._kill(slot, Death.CANCEL, lambda slot: slot.is_cancel_overdue)
+            elif must_stop:
+                self._kill(slot, Death.SHUTDOWN, lambda _: True)
 
     def _kill(self, slot: Slot, death: Death, is_still_due: Callable[[Slot], bool]) -> None:
         """Stop, look again, then kill or go on: without that most kills at a deadline would hit the next task."""
         os.kill(slot.pid, signal.SIGSTOP)
         _await_stopped(slot.pid)
-        if is_still_due(slot) and (slot.task_id or death == Death.SHUTDOWN):
+        if is_still_due(slot):
             slot.death = death
             os.kill(slot.pid, signal.SIGKILL)
         else:

@@ -188,9 +188,7 @@ class Engine:
 
     # -- finish -----------------------------------------------------------------------------------------------------
 
-    def finish(
-        self, worker_id: int, worker_name: str, endings: Sequence[Ending]
-    ) -> list[Ending]:
+    def finish(self, worker_id: int, worker_name: str, endings: Sequence[Ending]) -> list[Ending]:
         """Record how claims of one worker ended; return those whose fence held, as they were recorded.
 
         A task that would go on (retry, snooze, give-back) although its cancellation was asked for ends as cancelled.

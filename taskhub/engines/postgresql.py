@@ -95,9 +95,7 @@ class PostgreSQL(Engine):
 
     # -- finish -----------------------------------------------------------------------------------------------------
 
-    def finish(
-        self, worker_id: int, worker_name: str, endings: Sequence[Ending]
-    ) -> list[Ending]:
+    def finish(self, worker_id: int, worker_name: str, endings: Sequence[Ending]) -> list[Ending]:
         """As the base says; a batch in which all end for good, nearly every one, is one statement."""
         if not all(ending.state in FINISHED and ending.outcome for ending in endings):
             return super().finish(worker_id, worker_name, endings)

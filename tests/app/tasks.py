@@ -104,6 +104,18 @@ def stay_whatever_comes() -> None:
             continue
 
 
+@task(timeout=60, timeout_grace=0.4)
+def stay_although_cancelled(path: str) -> None:
+    """Swallow every exception that is raised in it, for half a minute."""
+    _touch(path)
+    end = time.monotonic() + 30
+    while time.monotonic() < end:
+        try:
+            time.sleep(30)
+        except BaseException:
+            continue
+
+
 @task(takes_context=True, timeout=60)
 def wait_to_be_cancelled(context, path: str) -> None:
     _touch(path)

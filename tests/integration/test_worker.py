@@ -145,6 +145,19 @@ def test_a_running_task_that_does_not_look_is_interrupted_after_the_grace(run_wo
     assert row.cancel_requested_at < row.cancel_raised_at <= row.finished_at
 
 
+def test_a_cancelled_task_that_stays_is_killed_and_no_other_is_hit(run_worker, tmp_path):
+    run_worker("--processes", "1")
+    path = tmp_path / "begun"
+    result = tasks.stay_although_cancelled.enqueue(str(path))
+    eventually(path.exists, timeout=20)
+    queue.cancel(int(result.id), "enough")
+    assert result.wait(20)
+    row = Task.objects.get(id=int(result.id))
+    assert (row.state, row.losses) == ("cancelled", 0)
+    assert row.cancel_requested_at < row.cancel_raised_at < row.cancel_killed_at
+    assert tasks.nap.enqueue(0.5).get(timeout=20) == "slept"
+
+
 def test_a_cancel_that_comes_too_late_leaves_a_success(drain):
     result = tasks.add.enqueue(1)
     drain()
