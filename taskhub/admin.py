@@ -28,7 +28,16 @@ class ReadOnly(admin.ModelAdmin):  # type: ignore[type-arg]
 
 @admin.register(Worker)
 class WorkerAdmin(ReadOnly):
-    list_display = ("name", "kind", "host", "pid", "started_at", "heartbeat_at", "stopped_at", "is_lost")
+    list_display = (
+        "name",
+        "kind",
+        "host",
+        "pid",
+        "started_at",
+        "heartbeat_at",
+        "stopped_at",
+        "is_lost",
+    )
 
 
 @admin.register(Queue)

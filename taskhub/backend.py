@@ -22,7 +22,7 @@ class TaskHubBackend(compat.BaseTaskBackend):
     supports_get_result = True
     supports_priority = True
 
-    def validate_task(self, task: compat.Task) -> None:
+    def validate_task(self, task: compat.Task[Any, Any]) -> None:
         """Refuse a task that this backend cannot run; times are looked at when it is enqueued.
 
         Raises:
@@ -36,7 +36,7 @@ class TaskHubBackend(compat.BaseTaskBackend):
             )
         super().validate_task(task)
 
-    def enqueue(self, task: compat.Task, args: Any, kwargs: Any) -> AsyncResult:
+    def enqueue(self, task: compat.Task[Any, Any], args: Any, kwargs: Any) -> AsyncResult:
         """Enqueue a task; see `taskhub.queue.enqueue` for transactions and errors."""
         from taskhub import queue, results
 
@@ -48,7 +48,7 @@ class TaskHubBackend(compat.BaseTaskBackend):
         return result
 
     def enqueue_many(
-        self, task: compat.Task, calls: Iterable[tuple[Any, Any]]
+        self, task: compat.Task[Any, Any], calls: Iterable[tuple[Any, Any]]
     ) -> list[AsyncResult]:
         """Enqueue one task for each `(args, kwargs)`, all or none; results in the same order."""
         from taskhub import queue, results
@@ -74,14 +74,13 @@ class TaskHubBackend(compat.BaseTaskBackend):
 
         return results.load(result_id, self.alias)
 
-    def check(self, **kwargs: Any) -> Iterable[Any]:
+    def check(self, **kwargs: Any) -> list[Any]:
         """Report what would keep this backend from working (system checks)."""
         from taskhub import checks
 
-        yield from super().check(**kwargs)
-        yield from checks.check_backend(self)
+        return [*super().check(**kwargs), *checks.check_backend(self)]
 
-    def _ours(self, task: compat.Task) -> TaskDefinition:
+    def _ours(self, task: compat.Task[Any, Any]) -> TaskDefinition:
         if isinstance(task, TaskDefinition):
             return task
         known = registry.find(task.module_path)

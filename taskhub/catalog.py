@@ -22,7 +22,7 @@ _SHOWN = (
 
 
 def sync() -> int:
-    """Write an entry for each task that this process knows, in one statement; entries of other code stay. Count them."""
+    """Write an entry for each task that this process knows and return how many; entries of other code stay."""
     alias = queue_alias()
     rows = [_entry(definition) for definition in registry.all_definitions()]
     columns = [field.name for field in TaskCatalog._meta.fields if not field.primary_key]

@@ -9,7 +9,8 @@ import django
 from django.apps import apps
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Warning, register
-from django.db import connections
+from django.core.exceptions import ImproperlyConfigured
+from django.db import DatabaseError, connections
 from django.utils.module_loading import import_string
 
 from taskhub import conf
@@ -33,7 +34,7 @@ def check_settings(app_configs: Any = None, **kwargs: Any) -> Iterable[CheckMess
     if django.VERSION < (6, 0) and not apps.is_installed("django_tasks"):
         yield Warning(
             "django_tasks is not in INSTALLED_APPS.",
-            hint="On Django 5.2 taskhub stands on the backport: add 'django_tasks', so that its checks and logging run.",
+            hint="On Django 5.2 taskhub stands on the backport: add 'django_tasks' for its checks and logging.",
             id="taskhub.W001",
         )
 
@@ -52,7 +53,11 @@ def check_database(app_configs: Any = None, **kwargs: Any) -> Iterable[CheckMess
         return
     try:
         get_engine(alias)
-    except Exception as error:  # ImproperlyConfigured, or a driver that is not installed
+    except (
+        ImproperlyConfigured,
+        ImportError,
+        DatabaseError,
+    ) as error:  # or a driver that is not installed
         yield Error(str(error), id="taskhub.E004")
         return
     if connections[alias].vendor == "sqlite":
@@ -79,13 +84,13 @@ def _check_sqlite(alias: str) -> Iterable[CheckMessage]:
     where = f"DATABASES[{alias!r}]['OPTIONS']"
     if str(options.get("transaction_mode", "")).upper() not in ("IMMEDIATE", "EXCLUSIVE"):
         yield Error(
-            f"{where} lacks transaction_mode: IMMEDIATE. Transactions that read and then write fail at once when another "
-            "process wrote in between ('database is locked', whatever the timeout).",
+            f"{where} lacks transaction_mode: IMMEDIATE. Transactions that read and then write fail at once "
+            "when another process wrote in between ('database is locked', whatever the timeout).",
             hint=f"Paste into DATABASES[{alias!r}]: {_SQLITE_OPTIONS}", id="taskhub.E006",
         )  # fmt: skip
     if options.get("timeout", 5) < 20:
         yield Warning(
-            f"{where}['timeout'] is {options.get('timeout', 5)} s; expected 20 or more, so that writers wait for each other.",
+            f"{where}['timeout'] is {options.get('timeout', 5)} s; expected 20 or more: writers wait for each other.",
             hint=f"Paste into DATABASES[{alias!r}]: {_SQLITE_OPTIONS}", id="taskhub.W002",
         )  # fmt: skip
     if "wal" not in str(options.get("init_command", "")).lower():
@@ -104,8 +109,9 @@ def _check_order_of_apps() -> Iterable[CheckMessage]:
         and names.index("channels") < names.index("workers")
     ):
         yield Error(
-            "'channels' stands before 'workers' in INSTALLED_APPS, so `manage.py runworker` would be Channels' own command.",
-            hint="Move 'workers' before 'channels' (nothing in taskhub needs 'channels' to be listed).", id="taskhub.E007",
+            "'channels' stands before 'workers' in INSTALLED_APPS: `manage.py runworker` would be Channels' own.",
+            hint="Move 'workers' before 'channels' (taskhub does not need 'channels' to be listed).",
+            id="taskhub.E007",
         )  # fmt: skip
     for app, class_name in (("workers", "WorkersConfig"), ("dashboard", "DashboardConfig")):
         if app in names and not _is_ours(app, class_name):

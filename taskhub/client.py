@@ -6,10 +6,10 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from taskhub import compat, registry
+from taskhub import registry
 from taskhub.backend import backend_alias
 from taskhub.errors import InvalidArguments
-from taskhub.results import AsyncResult
+from taskhub.results import AsyncResult, load
 
 
 def send(name: str, payload: Mapping[str, Any] | None = None, /, **options: Any) -> AsyncResult:
@@ -56,8 +56,7 @@ def get_result(result_id: str) -> AsyncResult:
     Raises:
         TaskResultDoesNotExist: no such task.
     """
-    backend = compat.task_backends[backend_alias()]
-    return backend.get_result(result_id)  # type: ignore[no-any-return]
+    return load(result_id, backend_alias())
 
 
 def _payload(payload: Mapping[str, Any] | None) -> dict[str, Any]:

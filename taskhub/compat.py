@@ -1,8 +1,10 @@
 """Choose `django.tasks` (Django 6.0 and later) or its backport `django-tasks` (Django 5.2), once, here only."""
 
+from typing import TYPE_CHECKING
+
 import django
 
-if django.VERSION >= (6, 0):
+if TYPE_CHECKING or django.VERSION >= (6, 0):  # type checkers see one side
     from django.tasks import (
         DEFAULT_TASK_BACKEND_ALIAS,
         DEFAULT_TASK_QUEUE_NAME,

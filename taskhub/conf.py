@@ -65,7 +65,7 @@ def _value_problem(value: Any, default: Any, metadata: Mapping[str, Any]) -> str
         return None if fits else "a list of strings"
     number = int if isinstance(default, int) else (int, float)
     low, high = metadata["range"]
-    fits = isinstance(value, number) and not isinstance(value, bool) and low <= value <= high  # type: ignore[arg-type]
+    fits = isinstance(value, number) and not isinstance(value, bool) and low <= value <= high
     return (
         None
         if fits
@@ -91,7 +91,7 @@ def _read() -> Settings:
     raw = getattr(settings, "TASKHUB", {})
     if found := list(problems(raw)):
         raise ImproperlyConfigured(" ".join(found))
-    values = {
+    values: dict[str, Any] = {
         key.lower(): tuple(value) if isinstance(value, list) else value
         for key, value in raw.items()
     }

@@ -23,7 +23,7 @@ class Run:
 
     claim: Claim
     definition: TaskDefinition
-    load_result: Callable[[Claim], compat.TaskResult]
+    load_result: Callable[[Claim], compat.TaskResult[Any, Any]]
     started_at: datetime = field(default_factory=timezone.now)
     started: float = field(default_factory=time.monotonic)
     is_cancelled: bool = False
@@ -35,10 +35,12 @@ class Run:
         return self.started + self.definition.timeout
 
 
-class TaskContext(compat.TaskContext):
+class TaskContext(compat.TaskContext):  # type: ignore[type-arg]  # not subscriptable on Django 6
     """Passed to a task that takes the context. Its methods never touch the task's own database transaction."""
 
     __slots__ = ("_result", "_run")
+    _run: Run
+    _result: compat.TaskResult[Any, Any] | None
 
     def __init__(self, run: Run) -> None:
         object.__setattr__(self, "_run", run)
@@ -48,21 +50,21 @@ class TaskContext(compat.TaskContext):
         raise FrozenInstanceError(f"The context of a task cannot be changed: {name!r}.")
 
     @property
-    def task_result(self) -> compat.TaskResult:  # type: ignore[override]
+    def task_result(self) -> compat.TaskResult[Any, Any]:  # type: ignore[override]
         """The task's result as of its start; read from the database when first asked for."""
-        if self._result is None:
-            object.__setattr__(self, "_result", self._run.load_result(self._run.claim))
-        return self._result  # type: ignore[no-any-return]
+        result = self._result or self._run.load_result(self._run.claim)
+        object.__setattr__(self, "_result", result)
+        return result
 
     @property
     def attempt(self) -> int:
         """The number of this attempt, from 1."""
-        return self._run.claim.attempt  # type: ignore[no-any-return]
+        return self._run.claim.attempt
 
     @property
     def is_cancelled(self) -> bool:
         """Somebody has asked this task to stop; after TASKHUB["CANCEL_GRACE"] seconds it is interrupted."""
-        return self._run.is_cancelled  # type: ignore[no-any-return]
+        return self._run.is_cancelled
 
     def raise_if_cancelled(self) -> None:
         """Leave the task when somebody has asked it to stop.
@@ -76,14 +78,14 @@ class TaskContext(compat.TaskContext):
     @property
     def deadline(self) -> datetime:
         """When TaskTimeout will be raised in the task."""
-        return self._run.started_at + timedelta(seconds=self._run.definition.timeout)  # type: ignore[no-any-return]
+        return self._run.started_at + timedelta(seconds=self._run.definition.timeout)
 
     @property
     def remaining(self) -> float:
         """Seconds until the deadline, negative after it."""
-        return self._run.deadline - time.monotonic()  # type: ignore[no-any-return]
+        return self._run.deadline - time.monotonic()
 
-    def update_progress(self, fraction: float, message: str = "") -> None:
+    def update_progress(self, fraction: Any, message: str = "") -> None:
         """Report how far the task is, from 0 to 1. Cheap to call often: the worker stores the last report.
 
         Raises:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TaskDefinition(compat.Task):
+class TaskDefinition(compat.Task):  # type: ignore[type-arg]
     """A function and how it is to be run. Immutable: `using()` returns a changed copy.
 
     The fields are the options of `@task`; durations are seconds. `name` is what the decorator was given, else the
@@ -70,7 +70,7 @@ class TaskDefinition(compat.Task):
         values = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "func"}
         return _restored, (values,)
 
-    def using(self, **changes: Any) -> TaskDefinition:  # type: ignore[override]
+    def using(self, **changes: Any) -> TaskDefinition:
         """Return a copy with other options, as the decorator takes them, and `run_after` or `countdown`.
 
         Raises:
@@ -98,11 +98,11 @@ class TaskDefinition(compat.Task):
         Raises:
             InvalidArguments, PayloadTooLarge, InvalidOption, EnqueueFailed: nothing was written.
         """
-        return self.get_backend().enqueue(self, args, kwargs)  # type: ignore[return-value]
+        return self.get_backend().enqueue(self, args, kwargs)  # type: ignore[return-value, arg-type]
 
     async def aenqueue(self, *args: Any, **kwargs: Any) -> AsyncResult:
         """See `enqueue`."""
-        return await self.get_backend().aenqueue(self, args, kwargs)  # type: ignore[return-value]
+        return await self.get_backend().aenqueue(self, args, kwargs)  # type: ignore[return-value, arg-type]
 
     def enqueue_many(self, calls: Iterable[tuple[Any, Any]]) -> list[AsyncResult]:
         """Enqueue one task for each `(args, kwargs)`, all of them or none, in few statements.

@@ -11,7 +11,7 @@ from taskhub.errors import TaskhubError, UnknownTask
 from taskhub.models import Task
 
 
-def definition_for(task: Task, backend: str) -> compat.Task:
+def definition_for(task: Task, backend: str) -> compat.Task[Any, Any]:
     """Return the definition of a task's row with the options that it was enqueued with.
 
     Where this process does not have the code, an UnknownDefinition takes its place, so that results can be read.

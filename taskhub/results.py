@@ -27,7 +27,7 @@ from taskhub.states import TaskState
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TaskError(compat.TaskError):
+class TaskError(compat.TaskError):  # type: ignore[misc]
     """The error of one attempt."""
 
     message: str = ""
@@ -60,7 +60,7 @@ def _loaded(path: str) -> Any:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AsyncResult(compat.TaskResult):
+class AsyncResult(compat.TaskResult):  # type: ignore[misc, type-arg]
     """A task as it was when last read: `refresh()` reads again, `wait()` and `get()` until it has ended."""
 
     state: TaskState
@@ -186,7 +186,12 @@ class AsyncResult(compat.TaskResult):
 
 
 def born(
-    definition: compat.Task, task_id: int, row: NewTask, args: Any, kwargs: Any, backend: str
+    definition: compat.Task[Any, Any],
+    task_id: int,
+    row: NewTask,
+    args: Any,
+    kwargs: Any,
+    backend: str,
 ) -> AsyncResult:
     """Build the result of a task that has just been inserted, without asking the database."""
     result = AsyncResult(
@@ -205,7 +210,7 @@ def born(
 _ID = re.compile("[1-9][0-9]{0,18}", re.ASCII)
 
 
-def load(result_id: str, backend: str) -> AsyncResult:
+def load(result_id: Any, backend: str) -> AsyncResult:
     """Read a task and its attempts.
 
     Raises:
@@ -259,7 +264,11 @@ def _args(task: Task) -> tuple[list[Any], dict[str, Any]]:
 
 
 def of_claim(
-    claim: Claim, definition: compat.Task, worker_name: str, started_at: datetime, backend: str
+    claim: Claim,
+    definition: compat.Task[Any, Any],
+    worker_name: str,
+    started_at: datetime,
+    backend: str,
 ) -> AsyncResult:
     """Build the result of a task that starts to run; asks the database only where there were attempts before."""
     if claim.attempt > 1:

@@ -33,7 +33,7 @@ def eventually(fn: Callable[[], T], timeout: float = 10.0, interval: float = 0.0
             value = fn()
         except GiveUp:
             raise
-        except Exception as raised:  # noqa: BLE001 - any of them means: not yet
+        except Exception as raised:
             error = raised
         if error is None and value:
             return value
@@ -53,7 +53,7 @@ def in_thread(fn: Callable[..., T], *args: object, **kwargs: object) -> Future[T
     def run() -> None:
         try:
             future.set_result(fn(*args, **kwargs))
-        except BaseException as error:  # noqa: BLE001 - it is raised again in `result`
+        except BaseException as error:
             future.set_exception(error)
         finally:
             connections.close_all()

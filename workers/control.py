@@ -50,22 +50,17 @@ class Done:
     run: Run | None
     is_recorded: bool = False
     at: float = field(default_factory=time.monotonic)
-    _answer: threading.Event | None = None
+    _answer: threading.Event = field(default_factory=threading.Event)
     _was_held: bool = False
 
     def wait(self) -> bool:
         """Wait until it is recorded; return whether its fence held."""
-        assert self._answer is not None
         self._answer.wait()
         return self._was_held
 
     def answer(self, was_held: bool) -> None:
         self._was_held = was_held
-        if self._answer is not None:
-            self._answer.set()
-
-    def expect_answer(self) -> None:
-        self._answer = threading.Event()
+        self._answer.set()
 
 
 class Control(threading.Thread):
@@ -101,8 +96,6 @@ class Control(threading.Thread):
 
     def hand_back(self, done: Done, *, wants_answer: bool = False) -> None:
         """Take the end of a run; wakes the thread when it has a reason to act at once."""
-        if wants_answer:
-            done.expect_answer()
         self._done.append(done)
         if self._is_asleep and (
             wants_answer or self.buffer.empty() or len(self._done) >= _FLUSH_AT
@@ -112,7 +105,7 @@ class Control(threading.Thread):
     # -- the thread -------------------------------------------------------------------------------------------------
 
     def run(self) -> None:
-        """Loop until told to stop and everything is recorded; a bug here ends the process, and others rescue its tasks."""
+        """Loop until told to stop and everything is recorded; a bug here ends the process: others rescue its tasks."""
         try:
             self._trying(self._register)
             while not self._is_over:

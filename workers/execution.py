@@ -70,9 +70,7 @@ class Execution:
                 self._alarm.disarm()
         except StaleClaim:
             raise
-        except (
-            BaseException
-        ) as error:  # the boundary around user code: sys.exit() in a task fails the task
+        except BaseException as error:  # noqa: BLE001  # the boundary around user code: also sys.exit()
             self._alarm.disarm()
             if isinstance(error, TaskTimeout | TaskAborted):
                 self._forget_connections()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from typing import Any
 
 from django.utils import timezone
 
@@ -103,5 +104,5 @@ class Executor:
             return raised(Attempt(claim, plain, now, now), damage)
         return Run(claim, definition, self._load_result)
 
-    def _load_result(self, claim: Claim) -> compat.TaskResult:
+    def _load_result(self, claim: Claim) -> compat.TaskResult[Any, Any]:
         return results.load(str(claim.id), self._backend)

@@ -13,7 +13,7 @@ _REFRESH_EVERY = 5.0  # seconds
 
 
 class KnownQueues:
-    """Weights of the queues to claim from. Without queues given, those of the known tasks and those with queued tasks."""
+    """Weights of the queues to claim from; without queues given, of the known tasks' queues and of all with work."""
 
     def __init__(self, given: Mapping[str, int]) -> None:
         self._takes_all = not given

@@ -1,4 +1,4 @@
-"""Supervisor: forks the children, restarts them, forwards signals and kills on hard deadlines. No database, no threads."""
+"""Supervisor: forks children, restarts them, stops and kills them. It has no database connection and no threads."""
 
 from __future__ import annotations
 
@@ -172,7 +172,7 @@ class Supervisor:
 
 
 def _ignore_signals() -> None:
-    """A terminal's Ctrl-C reaches all processes: the supervisor alone decides. Programs that tasks start are not deaf."""
+    """Leave Ctrl-C, which reaches all processes of a terminal, to the supervisor. Programs of tasks still hear it."""
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: None)
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)

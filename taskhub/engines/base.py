@@ -118,7 +118,8 @@ class Engine:
         self, queues: Sequence[str], limit: int, skip_names: Sequence[str]
     ) -> tuple[str, list[Any]]:
         """Return a SELECT of the ids that may be claimed, one indexed part a queue, and its parameters."""
-        parts, params = [], []
+        parts: list[str] = []
+        params: list[Any] = []
         for queue in queues:
             parts.append(f"SELECT id FROM ({self._ready_sql(limit, skip_names)}) AS q{len(parts)}")
             params += self._ready_params(queue, skip_names)
@@ -145,13 +146,14 @@ class Engine:
         """Build claims of rows and sort them: the database promises no order of what an UPDATE returns."""
         rank = {queue: index for index, queue in enumerate(queues)}
         at = CLAIM_COLUMNS.index("enqueued_at")
-        claims = [Claim(*row[:at], self._read_time(row[at])) for row in rows]
+        claims = [Claim._make([*row[:at], self._read_time(row[at])]) for row in rows]
         return sorted(claims, key=lambda claim: (rank[claim.queue], *claim.order))
 
     def _read_time(self, value: Any) -> datetime:
         if isinstance(value, str):
             value = datetime.fromisoformat(value)
-        return value if timezone.is_aware(value) else value.replace(tzinfo=UTC)
+        at: datetime = value
+        return at if timezone.is_aware(at) else at.replace(tzinfo=UTC)
 
     # -- what has become due ----------------------------------------------------------------------------------------
 
@@ -302,8 +304,12 @@ class Engine:
 
 _FINISH_TASK = (
     "UPDATE taskhub_task SET state = %s, waits_for = %s, run_after = COALESCE(%s, run_after), "
-    "started_at = CASE WHEN %s THEN COALESCE(%s, started_at) END, finished_at = %s, attempt = attempt - %s, failures = failures + %s, "
-    "losses = losses + %s, interruptions = interruptions + %s, reason = COALESCE(NULLIF(%s, ''), reason), "
+    "started_at = CASE WHEN %s THEN COALESCE(%s, started_at) END, finished_at = %s, "
+    "attempt = attempt - %s, failures = failures + %s, losses = losses + %s, "
+    "interruptions = interruptions + %s, reason = COALESCE(NULLIF(%s, ''), reason), "
     "unique_lock = CASE WHEN %s THEN NULL ELSE unique_lock END, worker_id = NULL WHERE id = %s"
 )
-_INSERT_RESULT = f"INSERT INTO taskhub_result ({', '.join(RESULT_COLUMNS)}) VALUES ({', '.join(['%s'] * len(RESULT_COLUMNS))})"
+_INSERT_RESULT = (
+    f"INSERT INTO taskhub_result ({', '.join(RESULT_COLUMNS)}) "
+    f"VALUES ({', '.join(['%s'] * len(RESULT_COLUMNS))})"
+)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import psycopg
 from django.db import connections
 from django.db.utils import DatabaseError, InterfaceError
 
@@ -32,7 +33,7 @@ class Listener(Waiter):
             if not news and not self.sleep(timeout, driver.fileno()):
                 news = _read(driver)
             return news
-        except (DatabaseError, InterfaceError, self._connection.Database.Error, OSError):
+        except (DatabaseError, InterfaceError, psycopg.Error, OSError):
             return self._lost(timeout)
 
     def close(self) -> None:

@@ -63,7 +63,7 @@ class PostgreSQL(Engine):
                 [len(rows)],
             )
             ids = sorted(row[0] for row in cursor.fetchall())
-            with cursor.copy(_COPY) as copy:  # type: ignore[attr-defined]
+            with cursor.copy(_COPY) as copy:
                 for id_, row in zip(ids, rows, strict=True):
                     copy.write_row((id_, *row, *_ZEROES))
             for payload in sorted({_payload(row) for row in rows}):
@@ -76,7 +76,8 @@ class PostgreSQL(Engine):
     def claim(
         self, worker_id: int, wanted: Sequence[tuple[str, int]], skip_names: Sequence[str] = ()
     ) -> list[Claim]:
-        parts, params = [], []
+        parts: list[str] = []
+        params: list[Any] = []
         for queue, limit in wanted:
             parts.append(
                 f"q{len(parts)} AS MATERIALIZED ({self._ready_sql(limit, skip_names)} FOR UPDATE SKIP LOCKED)"

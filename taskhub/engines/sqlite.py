@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Sequence
+from typing import Any
 
 from django.db import transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
@@ -29,7 +30,8 @@ class SQLite(Engine):
         queues = [queue for queue, _ in wanted]
         if not self.is_claimable(queues, skip_names):
             return []
-        parts, params = [], []
+        parts: list[str] = []
+        params: list[Any] = []
         for queue, limit in wanted:
             parts.append(f"SELECT id FROM ({self._ready_sql(limit, skip_names)})")
             params += self._ready_params(queue, skip_names)

@@ -7,225 +7,544 @@ import taskhub.states
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
-    dependencies = [
-    ]
+    dependencies = []
 
     operations = [
         migrations.CreateModel(
-            name='AuditEntry',
+            name="AuditEntry",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('at', models.DateTimeField()),
-                ('user_id', models.CharField(max_length=100)),
-                ('user_name', models.CharField(max_length=200)),
-                ('action', models.CharField(max_length=30)),
-                ('target', models.CharField(max_length=300)),
-                ('count', models.PositiveIntegerField(default=0)),
-                ('reason', models.CharField(blank=True, default='', max_length=500)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("at", models.DateTimeField()),
+                ("user_id", models.CharField(max_length=100)),
+                ("user_name", models.CharField(max_length=200)),
+                ("action", models.CharField(max_length=30)),
+                ("target", models.CharField(max_length=300)),
+                ("count", models.PositiveIntegerField(default=0)),
+                ("reason", models.CharField(blank=True, default="", max_length=500)),
             ],
             options={
-                'verbose_name': 'audit entry',
-                'verbose_name_plural': 'audit log',
-                'ordering': ['-id'],
+                "verbose_name": "audit entry",
+                "verbose_name_plural": "audit log",
+                "ordering": ["-id"],
             },
         ),
         migrations.CreateModel(
-            name='Queue',
+            name="Queue",
             fields=[
-                ('name', models.CharField(max_length=100, primary_key=True, serialize=False)),
-                ('is_paused', models.BooleanField(default=False)),
-                ('paused_at', models.DateTimeField(blank=True, null=True)),
-                ('pause_reason', models.CharField(blank=True, default='', max_length=500)),
+                ("name", models.CharField(max_length=100, primary_key=True, serialize=False)),
+                ("is_paused", models.BooleanField(default=False)),
+                ("paused_at", models.DateTimeField(blank=True, null=True)),
+                ("pause_reason", models.CharField(blank=True, default="", max_length=500)),
             ],
             options={
-                'verbose_name': 'queue',
-                'ordering': ['name'],
+                "verbose_name": "queue",
+                "ordering": ["name"],
             },
         ),
         migrations.CreateModel(
-            name='TaskCatalog',
+            name="TaskCatalog",
             fields=[
-                ('name', models.CharField(max_length=200, primary_key=True, serialize=False)),
-                ('module_path', models.CharField(max_length=500)),
-                ('doc', models.TextField(blank=True, default='')),
-                ('queue', models.CharField(max_length=100)),
-                ('parameters', models.JSONField(default=list)),
-                ('defaults', models.JSONField(default=dict)),
-                ('sensitive', models.JSONField(default=list)),
-                ('is_schedulable', models.BooleanField(default=True)),
-                ('updated_at', models.DateTimeField()),
+                ("name", models.CharField(max_length=200, primary_key=True, serialize=False)),
+                ("module_path", models.CharField(max_length=500)),
+                ("doc", models.TextField(blank=True, default="")),
+                ("queue", models.CharField(max_length=100)),
+                ("parameters", models.JSONField(default=list)),
+                ("defaults", models.JSONField(default=dict)),
+                ("sensitive", models.JSONField(default=list)),
+                ("is_schedulable", models.BooleanField(default=True)),
+                ("updated_at", models.DateTimeField()),
             ],
             options={
-                'verbose_name': 'catalog entry',
-                'verbose_name_plural': 'task catalog',
-                'ordering': ['name'],
+                "verbose_name": "catalog entry",
+                "verbose_name_plural": "task catalog",
+                "ordering": ["name"],
             },
         ),
         migrations.CreateModel(
-            name='Worker',
+            name="Worker",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('kind', models.CharField(choices=[('worker', 'Worker'), ('executor', 'Executor')], max_length=8)),
-                ('name', models.CharField(max_length=200)),
-                ('host', models.CharField(max_length=255)),
-                ('pid', models.PositiveIntegerField()),
-                ('queues', models.JSONField(default=list, help_text='Pairs of queue and weight; empty: every queue.')),
-                ('tasks', models.JSONField(default=list, help_text='Names of the tasks that it knows.')),
-                ('slots', models.PositiveIntegerField(default=0)),
-                ('version', models.CharField(blank=True, default='', max_length=100)),
-                ('started_at', models.DateTimeField()),
-                ('heartbeat_at', models.DateTimeField()),
-                ('stopped_at', models.DateTimeField(null=True)),
-                ('is_lost', models.BooleanField(default=False)),
-                ('parent', models.ForeignKey(null=True, on_delete=django.db.models.deletion.CASCADE, related_name='children', to='taskhub.worker')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[("worker", "Worker"), ("executor", "Executor")], max_length=8
+                    ),
+                ),
+                ("name", models.CharField(max_length=200)),
+                ("host", models.CharField(max_length=255)),
+                ("pid", models.PositiveIntegerField()),
+                (
+                    "queues",
+                    models.JSONField(
+                        default=list, help_text="Pairs of queue and weight; empty: every queue."
+                    ),
+                ),
+                (
+                    "tasks",
+                    models.JSONField(default=list, help_text="Names of the tasks that it knows."),
+                ),
+                ("slots", models.PositiveIntegerField(default=0)),
+                ("version", models.CharField(blank=True, default="", max_length=100)),
+                ("started_at", models.DateTimeField()),
+                ("heartbeat_at", models.DateTimeField()),
+                ("stopped_at", models.DateTimeField(null=True)),
+                ("is_lost", models.BooleanField(default=False)),
+                (
+                    "parent",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="children",
+                        to="taskhub.worker",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'worker',
-                'ordering': ['id'],
+                "verbose_name": "worker",
+                "ordering": ["id"],
             },
         ),
         migrations.CreateModel(
-            name='Task',
+            name="Task",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.CharField(max_length=200)),
-                ('queue', models.CharField(max_length=100)),
-                ('priority', models.SmallIntegerField(default=0)),
-                ('state', models.CharField(choices=[('pending', 'pending'), ('queued', 'queued'), ('running', 'running'), ('succeeded', 'succeeded'), ('failed', 'failed'), ('retrying', 'retrying'), ('cancelled', 'cancelled'), ('expired', 'expired')], max_length=9)),
-                ('waits_for', models.CharField(blank=True, choices=[('', ''), ('time', 'time'), ('tasks', 'tasks'), ('slot', 'slot')], default='', max_length=5)),
-                ('args', models.JSONField(default=list)),
-                ('kwargs', models.JSONField(default=dict)),
-                ('options', models.JSONField(help_text="Options that differ from the task's definition.", null=True)),
-                ('masked', models.JSONField(help_text='Names of arguments that are never shown.', null=True)),
-                ('pool', models.CharField(blank=True, default='', max_length=7)),
-                ('run_after', models.DateTimeField(null=True)),
-                ('expires_at', models.DateTimeField(null=True)),
-                ('enqueued_at', models.DateTimeField()),
-                ('started_at', models.DateTimeField(null=True)),
-                ('finished_at', models.DateTimeField(null=True)),
-                ('attempt', models.PositiveIntegerField(default=0)),
-                ('max_retries', models.PositiveSmallIntegerField(default=3)),
-                ('failures', models.PositiveIntegerField(default=0)),
-                ('losses', models.PositiveSmallIntegerField(default=0)),
-                ('interruptions', models.PositiveSmallIntegerField(default=0)),
-                ('claim_no', models.PositiveIntegerField(default=0)),
-                ('cancel_requested_at', models.DateTimeField(null=True)),
-                ('cancel_raised_at', models.DateTimeField(null=True)),
-                ('cancel_killed_at', models.DateTimeField(null=True)),
-                ('reason', models.CharField(blank=True, default='', help_text='Why it was cancelled, and by whom.', max_length=500)),
-                ('position', models.BigIntegerField(default=0, help_text='Its turn among tasks of one priority; 0 without fair_key.')),
-                ('unmet', models.PositiveIntegerField(default=0, help_text='Tasks that it still waits for.')),
-                ('unique_lock', models.CharField(help_text='The unique key while it is taken.', max_length=255, null=True)),
-                ('worker', models.ForeignKey(db_constraint=False, db_index=False, help_text='The child process that holds the task while it runs.', null=True, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', to='taskhub.worker')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("name", models.CharField(max_length=200)),
+                ("queue", models.CharField(max_length=100)),
+                ("priority", models.SmallIntegerField(default=0)),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("pending", "pending"),
+                            ("queued", "queued"),
+                            ("running", "running"),
+                            ("succeeded", "succeeded"),
+                            ("failed", "failed"),
+                            ("retrying", "retrying"),
+                            ("cancelled", "cancelled"),
+                            ("expired", "expired"),
+                        ],
+                        max_length=9,
+                    ),
+                ),
+                (
+                    "waits_for",
+                    models.CharField(
+                        blank=True,
+                        choices=[("", ""), ("time", "time"), ("tasks", "tasks"), ("slot", "slot")],
+                        default="",
+                        max_length=5,
+                    ),
+                ),
+                ("args", models.JSONField(default=list)),
+                ("kwargs", models.JSONField(default=dict)),
+                (
+                    "options",
+                    models.JSONField(
+                        help_text="Options that differ from the task's definition.", null=True
+                    ),
+                ),
+                (
+                    "masked",
+                    models.JSONField(
+                        help_text="Names of arguments that are never shown.", null=True
+                    ),
+                ),
+                ("pool", models.CharField(blank=True, default="", max_length=7)),
+                ("run_after", models.DateTimeField(null=True)),
+                ("expires_at", models.DateTimeField(null=True)),
+                ("enqueued_at", models.DateTimeField()),
+                ("started_at", models.DateTimeField(null=True)),
+                ("finished_at", models.DateTimeField(null=True)),
+                ("attempt", models.PositiveIntegerField(default=0)),
+                ("max_retries", models.PositiveSmallIntegerField(default=3)),
+                ("failures", models.PositiveIntegerField(default=0)),
+                ("losses", models.PositiveSmallIntegerField(default=0)),
+                ("interruptions", models.PositiveSmallIntegerField(default=0)),
+                ("claim_no", models.PositiveIntegerField(default=0)),
+                ("cancel_requested_at", models.DateTimeField(null=True)),
+                ("cancel_raised_at", models.DateTimeField(null=True)),
+                ("cancel_killed_at", models.DateTimeField(null=True)),
+                (
+                    "reason",
+                    models.CharField(
+                        blank=True,
+                        default="",
+                        help_text="Why it was cancelled, and by whom.",
+                        max_length=500,
+                    ),
+                ),
+                (
+                    "position",
+                    models.BigIntegerField(
+                        default=0,
+                        help_text="Its turn among tasks of one priority; 0 without fair_key.",
+                    ),
+                ),
+                (
+                    "unmet",
+                    models.PositiveIntegerField(
+                        default=0, help_text="Tasks that it still waits for."
+                    ),
+                ),
+                (
+                    "unique_lock",
+                    models.CharField(
+                        help_text="The unique key while it is taken.", max_length=255, null=True
+                    ),
+                ),
+                (
+                    "worker",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        help_text="The child process that holds the task while it runs.",
+                        null=True,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="+",
+                        to="taskhub.worker",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'task',
-                'ordering': ['-id'],
+                "verbose_name": "task",
+                "ordering": ["-id"],
             },
         ),
         migrations.CreateModel(
-            name='Result',
+            name="Result",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('claim_no', models.PositiveIntegerField()),
-                ('attempt', models.PositiveIntegerField()),
-                ('outcome', models.CharField(choices=[('succeeded', 'Succeeded'), ('failed', 'Failed'), ('retrying', 'Retrying'), ('cancelled', 'Cancelled'), ('lost', 'Lost'), ('interrupted', 'Interrupted'), ('snoozed', 'Snoozed'), ('released', 'Released')], max_length=11)),
-                ('value', models.JSONField(null=True)),
-                ('error_class', models.CharField(blank=True, default='', max_length=255)),
-                ('message', models.TextField(blank=True, default='')),
-                ('traceback', models.TextField(blank=True, default='')),
-                ('fingerprint', models.CharField(blank=True, default='', help_text='Equal for errors of one origin.', max_length=16)),
-                ('worker_name', models.CharField(max_length=200)),
-                ('started_at', models.DateTimeField()),
-                ('finished_at', models.DateTimeField()),
-                ('task', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='results', to='taskhub.task')),
-                ('worker', models.ForeignKey(db_constraint=False, db_index=False, null=True, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', to='taskhub.worker')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("claim_no", models.PositiveIntegerField()),
+                ("attempt", models.PositiveIntegerField()),
+                (
+                    "outcome",
+                    models.CharField(
+                        choices=[
+                            ("succeeded", "Succeeded"),
+                            ("failed", "Failed"),
+                            ("retrying", "Retrying"),
+                            ("cancelled", "Cancelled"),
+                            ("lost", "Lost"),
+                            ("interrupted", "Interrupted"),
+                            ("snoozed", "Snoozed"),
+                            ("released", "Released"),
+                        ],
+                        max_length=11,
+                    ),
+                ),
+                ("value", models.JSONField(null=True)),
+                ("error_class", models.CharField(blank=True, default="", max_length=255)),
+                ("message", models.TextField(blank=True, default="")),
+                ("traceback", models.TextField(blank=True, default="")),
+                (
+                    "fingerprint",
+                    models.CharField(
+                        blank=True,
+                        default="",
+                        help_text="Equal for errors of one origin.",
+                        max_length=16,
+                    ),
+                ),
+                ("worker_name", models.CharField(max_length=200)),
+                ("started_at", models.DateTimeField()),
+                ("finished_at", models.DateTimeField()),
+                (
+                    "task",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="results",
+                        to="taskhub.task",
+                    ),
+                ),
+                (
+                    "worker",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="+",
+                        to="taskhub.worker",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'result',
-                'ordering': ['task_id', 'claim_no'],
+                "verbose_name": "result",
+                "ordering": ["task_id", "claim_no"],
             },
         ),
         migrations.CreateModel(
-            name='Progress',
+            name="Progress",
             fields=[
-                ('task', models.OneToOneField(db_constraint=False, on_delete=django.db.models.deletion.CASCADE, primary_key=True, serialize=False, to='taskhub.task')),
-                ('fraction', models.FloatField(default=0.0)),
-                ('message', models.CharField(blank=True, default='', max_length=500)),
-                ('updated_at', models.DateTimeField()),
+                (
+                    "task",
+                    models.OneToOneField(
+                        db_constraint=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        primary_key=True,
+                        serialize=False,
+                        to="taskhub.task",
+                    ),
+                ),
+                ("fraction", models.FloatField(default=0.0)),
+                ("message", models.CharField(blank=True, default="", max_length=500)),
+                ("updated_at", models.DateTimeField()),
             ],
             options={
-                'verbose_name_plural': 'progress',
-                'constraints': [models.CheckConstraint(condition=models.Q(('fraction__gte', 0), ('fraction__lte', 1)), name='taskhub_progress_range')],
+                "verbose_name_plural": "progress",
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(("fraction__gte", 0), ("fraction__lte", 1)),
+                        name="taskhub_progress_range",
+                    )
+                ],
             },
         ),
         migrations.CreateModel(
-            name='TaskTag',
+            name="TaskTag",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.CharField(max_length=100)),
-                ('task', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='tags', to='taskhub.task')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("name", models.CharField(max_length=100)),
+                (
+                    "task",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="tags",
+                        to="taskhub.task",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'tag',
-                'ordering': ['name'],
-                'indexes': [models.Index(fields=['name', 'task'], name='taskhub_tasktag_name')],
-                'constraints': [models.UniqueConstraint(fields=('task', 'name'), name='taskhub_tasktag_once')],
+                "verbose_name": "tag",
+                "ordering": ["name"],
+                "indexes": [models.Index(fields=["name", "task"], name="taskhub_tasktag_name")],
+                "constraints": [
+                    models.UniqueConstraint(fields=("task", "name"), name="taskhub_tasktag_once")
+                ],
             },
         ),
         migrations.AddIndex(
-            model_name='worker',
-            index=models.Index(condition=models.Q(('stopped_at__isnull', True)), fields=['heartbeat_at'], name='taskhub_worker_alive'),
+            model_name="worker",
+            index=models.Index(
+                condition=models.Q(("stopped_at__isnull", True)),
+                fields=["heartbeat_at"],
+                name="taskhub_worker_alive",
+            ),
         ),
         migrations.AddIndex(
-            model_name='task',
-            index=models.Index(models.F('queue'), models.OrderBy(models.F('priority'), descending=True), models.F('position'), models.F('id'), condition=models.Q(('state', taskhub.states.TaskState['QUEUED'])), name='taskhub_task_claim'),
+            model_name="task",
+            index=models.Index(
+                models.F("queue"),
+                models.OrderBy(models.F("priority"), descending=True),
+                models.F("position"),
+                models.F("id"),
+                condition=models.Q(("state", taskhub.states.TaskState["QUEUED"])),
+                name="taskhub_task_claim",
+            ),
         ),
         migrations.AddIndex(
-            model_name='task',
-            index=models.Index(condition=models.Q(('waits_for', taskhub.states.WaitsFor['TIME'])), fields=['run_after'], name='taskhub_task_due'),
+            model_name="task",
+            index=models.Index(
+                condition=models.Q(("waits_for", taskhub.states.WaitsFor["TIME"])),
+                fields=["run_after"],
+                name="taskhub_task_due",
+            ),
         ),
         migrations.AddIndex(
-            model_name='task',
-            index=models.Index(condition=models.Q(('expires_at__isnull', False), ('finished_at__isnull', True), ('worker__isnull', True)), fields=['expires_at'], name='taskhub_task_expiry'),
+            model_name="task",
+            index=models.Index(
+                condition=models.Q(
+                    ("expires_at__isnull", False),
+                    ("finished_at__isnull", True),
+                    ("worker__isnull", True),
+                ),
+                fields=["expires_at"],
+                name="taskhub_task_expiry",
+            ),
         ),
         migrations.AddIndex(
-            model_name='task',
-            index=models.Index(condition=models.Q(('state', taskhub.states.TaskState['RUNNING'])), fields=['worker'], name='taskhub_task_held'),
+            model_name="task",
+            index=models.Index(
+                condition=models.Q(("state", taskhub.states.TaskState["RUNNING"])),
+                fields=["worker"],
+                name="taskhub_task_held",
+            ),
         ),
         migrations.AddIndex(
-            model_name='task',
-            index=models.Index(condition=models.Q(('finished_at__isnull', False)), fields=['state', 'finished_at'], name='taskhub_task_finished'),
+            model_name="task",
+            index=models.Index(
+                condition=models.Q(("finished_at__isnull", False)),
+                fields=["state", "finished_at"],
+                name="taskhub_task_finished",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='task',
-            constraint=models.UniqueConstraint(condition=models.Q(('unique_lock__isnull', False)), fields=('unique_lock',), name='taskhub_task_unique_lock'),
+            model_name="task",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("unique_lock__isnull", False)),
+                fields=("unique_lock",),
+                name="taskhub_task_unique_lock",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='task',
-            constraint=models.CheckConstraint(condition=models.Q(('state__in', ['pending', 'queued', 'running', 'succeeded', 'failed', 'retrying', 'cancelled', 'expired'])), name='taskhub_task_state'),
+            model_name="task",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    (
+                        "state__in",
+                        [
+                            "pending",
+                            "queued",
+                            "running",
+                            "succeeded",
+                            "failed",
+                            "retrying",
+                            "cancelled",
+                            "expired",
+                        ],
+                    )
+                ),
+                name="taskhub_task_state",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='task',
-            constraint=models.CheckConstraint(condition=models.Q(('priority__gte', -100), ('priority__lte', 100)), name='taskhub_task_priority'),
+            model_name="task",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("priority__gte", -100), ("priority__lte", 100)),
+                name="taskhub_task_priority",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='task',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('started_at__isnull', False), ('state', taskhub.states.TaskState['RUNNING']), ('worker__isnull', False)), models.Q(models.Q(('state', taskhub.states.TaskState['RUNNING']), _negated=True), ('worker__isnull', True)), _connector='OR'), name='taskhub_task_running'),
+            model_name="task",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(
+                        ("started_at__isnull", False),
+                        ("state", taskhub.states.TaskState["RUNNING"]),
+                        ("worker__isnull", False),
+                    ),
+                    models.Q(
+                        models.Q(("state", taskhub.states.TaskState["RUNNING"]), _negated=True),
+                        ("worker__isnull", True),
+                    ),
+                    _connector="OR",
+                ),
+                name="taskhub_task_running",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='task',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('finished_at__isnull', False), ('state__in', [taskhub.states.TaskState['CANCELLED'], taskhub.states.TaskState['EXPIRED'], taskhub.states.TaskState['FAILED'], taskhub.states.TaskState['SUCCEEDED']])), models.Q(models.Q(('state__in', [taskhub.states.TaskState['CANCELLED'], taskhub.states.TaskState['EXPIRED'], taskhub.states.TaskState['FAILED'], taskhub.states.TaskState['SUCCEEDED']]), _negated=True), ('finished_at__isnull', True)), _connector='OR'), name='taskhub_task_ended'),
+            model_name="task",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(
+                        ("finished_at__isnull", False),
+                        (
+                            "state__in",
+                            [
+                                taskhub.states.TaskState["CANCELLED"],
+                                taskhub.states.TaskState["EXPIRED"],
+                                taskhub.states.TaskState["FAILED"],
+                                taskhub.states.TaskState["SUCCEEDED"],
+                            ],
+                        ),
+                    ),
+                    models.Q(
+                        models.Q(
+                            (
+                                "state__in",
+                                [
+                                    taskhub.states.TaskState["CANCELLED"],
+                                    taskhub.states.TaskState["EXPIRED"],
+                                    taskhub.states.TaskState["FAILED"],
+                                    taskhub.states.TaskState["SUCCEEDED"],
+                                ],
+                            ),
+                            _negated=True,
+                        ),
+                        ("finished_at__isnull", True),
+                    ),
+                    _connector="OR",
+                ),
+                name="taskhub_task_ended",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='task',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('run_after__isnull', False), ('state', taskhub.states.TaskState['PENDING']), ('waits_for', taskhub.states.WaitsFor['TIME'])), models.Q(('state', taskhub.states.TaskState['PENDING']), ('unmet__gt', 0), ('waits_for', taskhub.states.WaitsFor['TASKS'])), models.Q(('state', taskhub.states.TaskState['PENDING']), ('waits_for', taskhub.states.WaitsFor['SLOT'])), models.Q(('run_after__isnull', False), ('state', taskhub.states.TaskState['RETRYING']), ('waits_for', taskhub.states.WaitsFor['TIME'])), models.Q(models.Q(('state__in', [taskhub.states.TaskState['PENDING'], taskhub.states.TaskState['RETRYING']]), _negated=True), ('waits_for', taskhub.states.WaitsFor['NOTHING'])), _connector='OR'), name='taskhub_task_waits'),
+            model_name="task",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(
+                        ("run_after__isnull", False),
+                        ("state", taskhub.states.TaskState["PENDING"]),
+                        ("waits_for", taskhub.states.WaitsFor["TIME"]),
+                    ),
+                    models.Q(
+                        ("state", taskhub.states.TaskState["PENDING"]),
+                        ("unmet__gt", 0),
+                        ("waits_for", taskhub.states.WaitsFor["TASKS"]),
+                    ),
+                    models.Q(
+                        ("state", taskhub.states.TaskState["PENDING"]),
+                        ("waits_for", taskhub.states.WaitsFor["SLOT"]),
+                    ),
+                    models.Q(
+                        ("run_after__isnull", False),
+                        ("state", taskhub.states.TaskState["RETRYING"]),
+                        ("waits_for", taskhub.states.WaitsFor["TIME"]),
+                    ),
+                    models.Q(
+                        models.Q(
+                            (
+                                "state__in",
+                                [
+                                    taskhub.states.TaskState["PENDING"],
+                                    taskhub.states.TaskState["RETRYING"],
+                                ],
+                            ),
+                            _negated=True,
+                        ),
+                        ("waits_for", taskhub.states.WaitsFor["NOTHING"]),
+                    ),
+                    _connector="OR",
+                ),
+                name="taskhub_task_waits",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='result',
-            constraint=models.UniqueConstraint(fields=('task', 'claim_no'), name='taskhub_result_once'),
+            model_name="result",
+            constraint=models.UniqueConstraint(
+                fields=("task", "claim_no"), name="taskhub_result_once"
+            ),
         ),
     ]

@@ -6,11 +6,17 @@ from django.db import migrations
 # tasks, a generated column that is NULL unless the condition holds takes the place of the condition. (An index of
 # `worker` needs none: it is NULL unless the task runs.) Django leaves the conditional unique constraint out altogether.
 _REPLACED = ["taskhub_task_claim", "taskhub_task_due", "taskhub_task_expiry"]
+# And its usual collations take "Mail" and "mail" for one name: the names by which rows find each other compare by byte.
 _MYSQL = [
-    "ALTER TABLE taskhub_task"
-    " ADD COLUMN queued_in varchar(100) AS (CASE WHEN state = 'queued' THEN queue END) VIRTUAL,"
-    " ADD COLUMN due_at datetime(6) AS (CASE WHEN waits_for = 'time' THEN run_after END) VIRTUAL,"
-    " ADD COLUMN overdue_at datetime(6) AS (CASE WHEN finished_at IS NULL AND worker_id IS NULL THEN expires_at END) VIRTUAL",
+    "ALTER TABLE taskhub_task MODIFY name varchar(200) COLLATE utf8mb4_bin NOT NULL",
+    "ALTER TABLE taskhub_task MODIFY queue varchar(100) COLLATE utf8mb4_bin NOT NULL",
+    "ALTER TABLE taskhub_task MODIFY unique_lock varchar(255) COLLATE utf8mb4_bin NULL",
+    "ALTER TABLE taskhub_queue MODIFY name varchar(100) COLLATE utf8mb4_bin NOT NULL",
+    "ALTER TABLE taskhub_tasktag MODIFY name varchar(100) COLLATE utf8mb4_bin NOT NULL",
+    "ALTER TABLE taskhub_taskcatalog MODIFY name varchar(200) COLLATE utf8mb4_bin NOT NULL",
+    "ALTER TABLE taskhub_task ADD COLUMN queued_in varchar(100) COLLATE utf8mb4_bin AS (CASE WHEN state = 'queued' THEN queue END) VIRTUAL",
+    "ALTER TABLE taskhub_task ADD COLUMN due_at datetime(6) AS (CASE WHEN waits_for = 'time' THEN run_after END) VIRTUAL",
+    "ALTER TABLE taskhub_task ADD COLUMN overdue_at datetime(6) AS (CASE WHEN finished_at IS NULL AND worker_id IS NULL THEN expires_at END) VIRTUAL",
     "CREATE INDEX taskhub_task_claim ON taskhub_task (queued_in, priority DESC, position, id)",
     "CREATE INDEX taskhub_task_due ON taskhub_task (due_at)",
     "CREATE INDEX taskhub_task_expiry ON taskhub_task (overdue_at)",
@@ -19,27 +25,29 @@ _MYSQL = [
 
 # A queue's table turns over many times a day: vacuum and analyze it by number of rows, not by share.
 _POSTGRESQL = [
-    "ALTER TABLE taskhub_task SET (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 1000,"
-    " autovacuum_analyze_scale_factor = 0.02, autovacuum_analyze_threshold = 1000,"
-    " autovacuum_vacuum_cost_delay = 1, autovacuum_vacuum_insert_scale_factor = 0.2)",
+    "ALTER TABLE taskhub_task SET (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 1000)",
+    "ALTER TABLE taskhub_task SET (autovacuum_analyze_scale_factor = 0.02, autovacuum_analyze_threshold = 1000)",
+    "ALTER TABLE taskhub_task SET (autovacuum_vacuum_cost_delay = 1, autovacuum_vacuum_insert_scale_factor = 0.2)",
     "ALTER TABLE taskhub_worker SET (fillfactor = 50)",
     "ALTER TABLE taskhub_progress SET (fillfactor = 50)",
 ]
 
 
-def _mysql(apps, schema_editor):  # type: ignore[no-untyped-def]
+def _mysql(apps, schema_editor):
     if schema_editor.connection.vendor != "mysql":
         return
     with schema_editor.connection.cursor() as cursor:
         existing = schema_editor.connection.introspection.get_constraints(cursor, "taskhub_task")
-    for name in _REPLACED:  # MariaDB has not got the first: Django leaves out indexes of expressions there
+    for (
+        name
+    ) in _REPLACED:  # MariaDB has not got the first: Django leaves out indexes of expressions there
         if name in existing:
             schema_editor.execute(f"DROP INDEX {name} ON taskhub_task")
     for statement in _MYSQL:
         schema_editor.execute(statement)
 
 
-def _postgresql(apps, schema_editor):  # type: ignore[no-untyped-def]
+def _postgresql(apps, schema_editor):
     for statement in _POSTGRESQL if schema_editor.connection.vendor == "postgresql" else ():
         schema_editor.execute(statement)
 

@@ -66,7 +66,7 @@ class Task(models.Model):
         default=0, help_text="Its turn among tasks of one priority; 0 without fair_key."
     )
     unmet = models.PositiveIntegerField(default=0, help_text="Tasks that it still waits for.")
-    unique_lock = models.CharField(
+    unique_lock = models.CharField(  # noqa: DJ001  # NULLs do not collide
         max_length=255, null=True, help_text="The unique key while it is taken."
     )
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
 
 from taskhub.engines import Engine
 from taskhub.engines.rows import Claim
@@ -20,14 +21,18 @@ class Shares:
         self.weights.setdefault(queue, 1)
         self._credit.setdefault(queue, 0)
 
-    def divide(self, count: int) -> list[tuple[str, int]]:
-        """Return how many of `count` slots each queue gets now, the most deserving queue first; no zero shares."""
-        total = sum(self.weights.values())
+    def divide(self, count: int, without: Collection[str] = ()) -> list[tuple[str, int]]:
+        """Return how many of `count` slots each queue gets now, the most deserving queue first; no zero shares.
+
+        The queues `without` any tasks get none, and lose nothing by that.
+        """
+        weights = {name: weight for name, weight in self.weights.items() if name not in without}
+        total = sum(weights.values())
         shares: dict[str, int] = {}
         for _ in range(count if total else 0):
-            for queue, weight in self.weights.items():
+            for queue, weight in weights.items():
                 self._credit[queue] += weight
-            best = max(self._credit, key=self._credit.__getitem__)
+            best = max(weights, key=self._credit.__getitem__)
             self._credit[best] -= total
             shares[best] = shares.get(best, 0) + 1
         return list(shares.items())
@@ -42,22 +47,16 @@ def claim(
 ) -> list[Claim]:
     """Claim up to `count` tasks for a child: each queue its share, then whatever is there.
 
-    One statement; a second one only where a queue did not fill its share and there are others.
+    One statement; more only where a queue did not fill its share and others have tasks.
     """
-    wanted = shares.divide(count)
-    if not wanted:
-        return []
-    claims = engine.claim(worker_id, wanted, skip_names)
-    missing = count - len(claims)
-    if missing and len(shares.weights) > 1:
-        taken = {queue: sum(claim.queue == queue for claim in claims) for queue, _ in wanted}
-        empty = {queue for queue, share in wanted if taken[queue] < share}
-        for queue in (
-            queue for queue, _ in shares.divide(len(shares.weights)) if queue not in empty
-        ):
-            more = engine.claim(worker_id, [(queue, missing)], skip_names)
-            claims += more
-            missing -= len(more)
-            if not missing:
-                break
+    claims: list[Claim] = []
+    empty: set[str] = set()
+    while wanted := shares.divide(count - len(claims), without=empty):
+        claimed = engine.claim(worker_id, wanted, skip_names)
+        claims += claimed
+        taken = Counter(claim.queue for claim in claimed)
+        empty |= {queue for queue, share in wanted if taken[queue] < share}
+        others = [queue for queue in shares.queues if queue not in empty]
+        if empty and not engine.is_claimable(others, skip_names):
+            break
     return claims

@@ -166,10 +166,8 @@ def _guarded(engine: Engine, write: Callable[[], T], *, needs_transaction: bool,
             return write()
     except Error as error:
         if (
-            (isinstance(error, DatabaseError)
-            and "no such table" in str(error))
-            or "does not exist" in str(error)
-        ):
+            isinstance(error, DatabaseError) and "no such table" in str(error)
+        ) or "does not exist" in str(error):
             hint = f" Has `manage.py migrate --database {engine.alias}` been run?"
         else:
             hint = ""

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from django.db.models import QuerySet
+
 from taskhub.engines import get_engine
+from taskhub.models import Task
 from taskhub.queue.transition import tasks
 from taskhub.states import TaskState
 
@@ -23,7 +26,7 @@ def note_killed(task_id: int, claim_no: int) -> None:
     found.update(cancel_killed_at=get_engine().clock())
 
 
-def _held(task_id: int, claim_no: int, worker_id: int):  # type: ignore[no-untyped-def]
+def _held(task_id: int, claim_no: int, worker_id: int) -> QuerySet[Task]:
     return tasks().filter(
         id=task_id, claim_no=claim_no, worker_id=worker_id, state=TaskState.RUNNING
     )

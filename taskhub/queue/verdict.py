@@ -64,8 +64,8 @@ def returned(attempt: Attempt, value: Any) -> Ending:
     limit = conf.get().max_result_bytes
     if len(text) * 4 > limit and (size := len(text.encode())) > limit:
         return raised(attempt, ResultNotStorable(
-            f"The return value takes {size} bytes as JSON; the limit is {limit} (settings.TASKHUB['MAX_RESULT_BYTES']). "
-            "Store large data elsewhere and return a key to it."
+            f"The return value takes {size} bytes as JSON; the limit is {limit} "
+            "(settings.TASKHUB['MAX_RESULT_BYTES']). Store large data elsewhere and return a key to it."
         ))  # fmt: skip
     return attempt.ending(TaskState.SUCCEEDED, Outcome.SUCCEEDED, value=text)
 
@@ -128,7 +128,7 @@ def describe(error: BaseException) -> dict[str, str]:
 def _text(error: BaseException) -> str:
     try:
         return str(error)
-    except Exception as broken:  # an exception class of the user's with a broken __str__
+    except Exception as broken:  # noqa: BLE001  # an exception class of the user's with a broken __str__
         return f"<its message cannot be read: {type(broken).__name__}>"
 
 

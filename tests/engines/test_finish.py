@@ -124,7 +124,7 @@ def test_an_error_in_a_mixed_batch_leaves_nothing_half_recorded(worker, hub):
     enqueue(3)
     first, second, third = claim(worker, 3)
     batch = [ending(first, O.RETRYING), ending(second), ending(third, value="{not json")]
-    with pytest.raises(Exception, match="."), transaction.atomic():  # noqa: PT011
+    with pytest.raises(Exception, match=r"."), transaction.atomic():
         hub.finish(worker.pk, worker.name, batch)
     assert not Result.objects.exists()
     assert Task.objects.filter(state="running").count() == 3

@@ -95,7 +95,9 @@ def test_a_task_may_choose_its_outcome(run_worker, tmp_path):
     assert (cancelled.state, cancelled.reason) == (TaskState.CANCELLED, "nothing to do")
 
 
-def test_a_coroutine_runs_and_is_interrupted_by_its_timeout_with_its_finally_blocks(run_worker, tmp_path):
+def test_a_coroutine_runs_and_is_interrupted_by_its_timeout_with_its_finally_blocks(
+    run_worker, tmp_path
+):
     run_worker("--processes", "1")
     assert tasks.add_slowly.enqueue(2, 3).get(timeout=20) == 5
     path = tmp_path / "nap"
@@ -103,22 +105,32 @@ def test_a_coroutine_runs_and_is_interrupted_by_its_timeout_with_its_finally_blo
     assert result.wait(20)
     assert result.errors[0].exception_class_path == "taskhub.errors.TaskTimeout"
     assert path.with_name("nap.left").exists()
-    assert tasks.add_slowly.enqueue(1, 1).get(timeout=20) == 2, "the next coroutine has a loop of its own"
+    assert tasks.add_slowly.enqueue(1, 1).get(timeout=20) == 2, (
+        "the next coroutine has a loop of its own"
+    )
 
 
-@pytest.mark.parametrize("task, args", [(tasks.nap, (30,)), (tasks.spin, (30,))], ids=["blocking call", "python loop"])
+@pytest.mark.parametrize(
+    "task, args", [(tasks.nap, (30,)), (tasks.spin, (30,))], ids=["blocking call", "python loop"]
+)
 def test_a_soft_timeout_interrupts(task, args, run_worker):
     run_worker("--processes", "1")
     result = task.using(timeout=0.3, max_retries=0).enqueue(*args)
     assert result.wait(20)
-    assert (result.state, result.errors[0].exception_class.__name__) == (TaskState.FAILED, "TaskTimeout")
+    assert (result.state, result.errors[0].exception_class.__name__) == (
+        TaskState.FAILED,
+        "TaskTimeout",
+    )
 
 
 def test_a_task_that_stays_after_its_timeout_is_killed_and_the_worker_goes_on(run_worker):
     run_worker("--processes", "1")
     result = tasks.stay_whatever_comes.enqueue()
     assert result.wait(20)
-    assert (result.state, result.errors[0].exception_class.__name__) == (TaskState.FAILED, "TaskTimeout")
+    assert (result.state, result.errors[0].exception_class.__name__) == (
+        TaskState.FAILED,
+        "TaskTimeout",
+    )
     assert tasks.add.enqueue(1).get(timeout=20) == 1
 
 
@@ -194,7 +206,10 @@ def test_a_task_whose_child_is_killed_runs_again_and_counts_a_loss(run_worker, t
     assert result.get(timeout=20) == "survived"
     row = Task.objects.get(id=int(result.id))
     assert (row.losses, row.failures, row.attempt) == (1, 0, 2)
-    assert list(Result.objects.order_by("claim_no").values_list("outcome", flat=True)) == ["lost", "succeeded"]
+    assert list(Result.objects.order_by("claim_no").values_list("outcome", flat=True)) == [
+        "lost",
+        "succeeded",
+    ]
 
 
 def test_a_task_that_kills_its_worker_again_and_again_fails_and_no_other_pays(run_worker, tmp_path):
@@ -202,7 +217,10 @@ def test_a_task_that_kills_its_worker_again_and_again_fails_and_no_other_pays(ru
     poison = tasks.kill_its_process.enqueue(str(tmp_path / "kills"), 100)
     others = tasks.add.enqueue_many([((n,), {}) for n in range(100)])
     assert poison.wait(40)
-    assert (poison.state, poison.errors[-1].exception_class_path) == (TaskState.FAILED, "taskhub.errors.WorkerLost")
+    assert (poison.state, poison.errors[-1].exception_class_path) == (
+        TaskState.FAILED,
+        "taskhub.errors.WorkerLost",
+    )
     for other in others:
         assert other.wait(20)
     assert Task.objects.filter(state="succeeded", losses=0).count() == 100
@@ -240,7 +258,9 @@ def test_sigterm_lets_the_running_task_end_and_gives_back_the_rest(run_worker, t
     assert not Worker.objects.filter(stopped_at__isnull=True).exists()
 
 
-def test_a_task_that_outlasts_the_shutdown_goes_back_without_spending_an_attempt(run_worker, tmp_path):
+def test_a_task_that_outlasts_the_shutdown_goes_back_without_spending_an_attempt(
+    run_worker, tmp_path
+):
     worker = run_worker("--processes", "1", "--shutdown-timeout", "0.3")
     path = tmp_path / "begun"
     result = tasks.nap.enqueue(30, str(path))
@@ -253,7 +273,10 @@ def test_a_task_that_outlasts_the_shutdown_goes_back_without_spending_an_attempt
 
 def test_the_death_of_the_supervisor_ends_its_children(run_worker):
     worker = run_worker("--processes", "2")
-    eventually(lambda: Worker.objects.filter(kind="executor", stopped_at__isnull=True).count() == 2, timeout=20)
+    eventually(
+        lambda: Worker.objects.filter(kind="executor", stopped_at__isnull=True).count() == 2,
+        timeout=20,
+    )
     children = list(worker.children)
     os.kill(worker.pid, signal.SIGKILL)
     eventually(lambda: not any(_is_running(pid) for pid in children), timeout=20)
@@ -280,7 +303,11 @@ def test_priorities_decide_the_order_within_a_queue(drain):
     for priority, text in ((0, "middle"), (-5, "last"), (50, "first")):
         tasks.note.using(priority=priority).enqueue(text)
     drain("--processes", "1")
-    assert list(Ledger.objects.order_by("id").values_list("note", flat=True)) == ["first", "middle", "last"]
+    assert list(Ledger.objects.order_by("id").values_list("note", flat=True)) == [
+        "first",
+        "middle",
+        "last",
+    ]
 
 
 def test_a_worker_takes_only_from_its_queues(drain):
@@ -300,7 +327,10 @@ def test_a_paused_queue_is_left_alone_until_it_is_resumed(run_worker):
 
 
 def test_an_atomic_task_commits_its_effects_with_its_outcome_or_not_at_all(drain):
-    good, bad = tasks.note_atomically.enqueue("kept"), tasks.note_atomically.enqueue("undone", should_fail=True)
+    good, bad = (
+        tasks.note_atomically.enqueue("kept"),
+        tasks.note_atomically.enqueue("undone", should_fail=True),
+    )
     drain()
     assert (state_of(good), state_of(bad)) == ("succeeded", "failed")
     assert list(Ledger.objects.values_list("note", flat=True)) == ["kept"]
@@ -339,7 +369,9 @@ def test_a_persons_retry_gives_all_retries_anew_and_keeps_the_history(drain):
 
 
 def test_a_task_of_unknown_code_is_left_for_a_worker_that_has_it(drain):
-    Task.objects.create(name="elsewhere.task", queue="default", state="queued", enqueued_at=timezone.now())
+    Task.objects.create(
+        name="elsewhere.task", queue="default", state="queued", enqueued_at=timezone.now()
+    )
     known = tasks.add.enqueue(1)
     output = drain("--processes", "1")
     assert "does not have the code of elsewhere.task" in output

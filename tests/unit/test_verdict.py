@@ -37,7 +37,7 @@ def ending_of(error, **given):
     """The verdict on an error that was really raised, so that it has a traceback."""
     try:
         raise error
-    except BaseException as caught:  # noqa: BLE001
+    except BaseException as caught:
         return raised(attempt(**given), caught)
 
 
@@ -188,7 +188,7 @@ def test_errors_of_one_origin_share_a_fingerprint_and_others_do_not():
     def fail(error):
         try:
             raise error
-        except Exception as caught:  # noqa: BLE001
+        except Exception as caught:
             return describe(caught)["fingerprint"]
 
     assert fail(ValueError("a")) == fail(ValueError("b"))
