@@ -274,6 +274,8 @@ def of_claim(
     if claim.attempt > 1:
         return load(str(claim.id), backend)
     args, kwargs = load_args(claim.args, claim.kwargs)
+    if (claim.queue, claim.priority) != (definition.queue_name, definition.priority):
+        definition = definition.using(queue_name=claim.queue, priority=claim.priority)
     return AsyncResult(
         task=definition, id=str(claim.id), status=compat.TaskResultStatus.RUNNING, state=TaskState.RUNNING,
         enqueued_at=claim.enqueued_at, started_at=started_at, last_attempted_at=started_at, finished_at=None,

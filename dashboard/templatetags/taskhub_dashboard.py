@@ -92,8 +92,8 @@ def percent(fraction: float) -> str:
 
 @register.filter
 def amount(seconds: float) -> SafeString:
-    """Write a duration large: its first number, the rest small."""
-    number, _, unit = words.duration(seconds).partition(" ")
+    """Write a duration large, its last unit small."""
+    number, _, unit = words.duration(seconds).rpartition(" ")
     return format_html("{} <small>{}</small>", number, unit)
 
 

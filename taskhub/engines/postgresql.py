@@ -63,7 +63,7 @@ class PostgreSQL(Engine):
                 [len(rows)],
             )
             ids = sorted(row[0] for row in cursor.fetchall())
-            with cursor.copy(_COPY) as copy:
+            with self.connection.wrap_database_errors, cursor.copy(_COPY) as copy:
                 for id_, row in zip(ids, rows, strict=True):
                     copy.write_row((id_, *row, *_ZEROES))
             for payload in sorted({_payload(row) for row in rows}):

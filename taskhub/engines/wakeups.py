@@ -52,12 +52,12 @@ class Waiter:
 
     def wait(self, timeout: float) -> list[Wake]:
         """Return what there is news of, at the latest after `timeout` seconds (then, or when interrupted, nothing)."""
-        pause = min(self._pause, timeout)
+        pause, is_due = min(self._pause, timeout), self._pause <= timeout
         self._pause = min(self.longest, self._pause * self.growth)
-        return [] if self.sleep(pause) or pause >= timeout else [LOOK]
+        return [LOOK] if not self.sleep(pause) and is_due else []
 
-    def is_active(self) -> None:
-        """Tell the waiter that its last hint was worth a look, so that it looks more often."""
+    def look_often(self) -> None:
+        """Begin with short pauses again: there was news, or somebody has begun to wait."""
         self._pause = self.shortest
 
     def sleep(self, seconds: float, *also: int) -> bool:

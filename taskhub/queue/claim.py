@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 
+from django.db.utils import Error
+
 from taskhub.engines import Engine
 from taskhub.engines.rows import Claim
 
@@ -51,12 +53,16 @@ def claim(
     """
     claims: list[Claim] = []
     empty: set[str] = set()
-    while wanted := shares.divide(count - len(claims), without=empty):
-        claimed = engine.claim(worker_id, wanted, skip_names)
-        claims += claimed
-        taken = Counter(claim.queue for claim in claimed)
-        empty |= {queue for queue, share in wanted if taken[queue] < share}
-        others = [queue for queue in shares.queues if queue not in empty]
-        if empty and not engine.is_claimable(others, skip_names):
-            break
+    try:
+        while wanted := shares.divide(count - len(claims), without=empty):
+            claimed = engine.claim(worker_id, wanted, skip_names)
+            claims += claimed
+            taken = Counter(claim.queue for claim in claimed)
+            empty |= {queue for queue, share in wanted if taken[queue] < share}
+            others = [queue for queue in shares.queues if queue not in empty]
+            if empty and not engine.is_claimable(others, skip_names):
+                break
+    except Error:
+        if not claims:  # else they are ours and must not be forgotten
+            raise
     return claims

@@ -5,7 +5,7 @@ from taskhub.models import Outcome, Progress, Task
 from taskhub.states import TaskState, WaitsFor
 from tests.dashboard.builders import ago, make_entry, make_result, make_task, make_worker
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.every_engine]
 
 
 def in_every_state() -> list[Task]:

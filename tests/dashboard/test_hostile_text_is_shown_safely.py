@@ -10,7 +10,7 @@ from taskhub.models import Progress
 from taskhub.states import TaskState
 from tests.dashboard.builders import ago, make_entry, make_result, make_task, make_worker
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.every_engine]
 EVIL = "</bdi><script>alert('x')</script>\"' onload=x \u202etxt.exe"
 NAMES = [
     "a/b",

@@ -10,7 +10,7 @@ from taskhub.models import Outcome
 from taskhub.states import TaskState
 from tests.dashboard.builders import make_entry, make_result, make_task, make_worker
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.every_engine]
 
 
 def fill(times: int) -> None:

@@ -6,7 +6,7 @@ from taskhub.models import Task
 from taskhub.states import TaskState
 from tests.dashboard.builders import make_task
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.every_engine]
 
 
 @pytest.fixture(autouse=True)

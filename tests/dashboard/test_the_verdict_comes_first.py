@@ -5,7 +5,7 @@ from taskhub import monitor
 from taskhub.states import TaskState
 from tests.dashboard.builders import ago, make_task, make_worker
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.every_engine]
 
 
 def verdict(client) -> tuple[str, list[str]]:

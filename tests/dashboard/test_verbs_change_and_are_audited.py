@@ -4,11 +4,11 @@ from django.test import Client
 from django.urls import reverse
 
 from taskhub import monitor
-from taskhub.models import AuditEntry, Queue
+from taskhub.models import AuditEntry, Queue, Task
 from taskhub.states import TaskState
 from tests.dashboard.builders import make_task
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.every_engine]
 
 
 def post(client: Client, verb: str, target: str | int, **data: str) -> str:
@@ -27,7 +27,7 @@ def entry() -> tuple[str, str, str, int, str]:
     return row.user_name, row.action, row.target, row.count, row.reason
 
 
-def state_of(task) -> str:
+def state_of(task: Task) -> str:
     task.refresh_from_db()
     return task.state
 
