@@ -10,7 +10,7 @@ from django.apps import apps
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Warning, register
 from django.core.exceptions import ImproperlyConfigured
-from django.db import DatabaseError, connections
+from django.db import DatabaseError, InterfaceError, connections
 from django.utils.module_loading import import_string
 
 from taskhub import conf
@@ -53,11 +53,7 @@ def check_database(app_configs: Any = None, **kwargs: Any) -> Iterable[CheckMess
         return
     try:
         get_engine(alias)
-    except (
-        ImproperlyConfigured,
-        ImportError,
-        DatabaseError,
-    ) as error:  # or a driver that is not installed
+    except (ImproperlyConfigured, ImportError, DatabaseError, InterfaceError) as error:
         yield Error(str(error), id="taskhub.E004")
         return
     if connections[alias].vendor == "sqlite":

@@ -85,16 +85,16 @@ class TaskContext(compat.TaskContext):  # type: ignore[type-arg]  # not subscrip
         """Seconds until the deadline, negative after it."""
         return self._run.deadline - time.monotonic()
 
-    def update_progress(self, fraction: Any, message: str = "") -> None:
+    def update_progress(self, fraction: float, message: str = "") -> None:
         """Report how far the task is, from 0 to 1. Cheap to call often: the worker stores the last report.
 
         Raises:
             ValueError: the fraction lies outside 0…1 or is not a number.
         """
-        if (
-            isinstance(fraction, bool)
-            or not isinstance(fraction, int | float)
-            or not 0 <= fraction <= 1
-        ):
+        if not _is_fraction(fraction):
             raise ValueError(f"update_progress({fraction!r}): expected a fraction from 0 to 1.")
         self._run.progress = (float(fraction), storable(str(message), 500))
+
+
+def _is_fraction(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= 1

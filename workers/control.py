@@ -50,17 +50,20 @@ class Done:
     run: Run | None
     is_recorded: bool = False
     at: float = field(default_factory=time.monotonic)
-    _answer: threading.Event = field(default_factory=threading.Event)
+    _answer: threading.Event | None = None  # made only where somebody waits for it
     _was_held: bool = False
 
     def wait(self) -> bool:
         """Wait until it is recorded; return whether its fence held."""
-        self._answer.wait()
-        return self._was_held
+        return self._answer is None or (self._answer.wait() and self._was_held)
 
     def answer(self, was_held: bool) -> None:
         self._was_held = was_held
-        self._answer.set()
+        if self._answer is not None:
+            self._answer.set()
+
+    def expect_answer(self) -> None:
+        self._answer = threading.Event()
 
 
 class Control(threading.Thread):
@@ -96,6 +99,8 @@ class Control(threading.Thread):
 
     def hand_back(self, done: Done, *, wants_answer: bool = False) -> None:
         """Take the end of a run; wakes the thread when it has a reason to act at once."""
+        if wants_answer:
+            done.expect_answer()
         self._done.append(done)
         if self._is_asleep and (
             wants_answer or self.buffer.empty() or len(self._done) >= _FLUSH_AT

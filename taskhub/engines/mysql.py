@@ -22,7 +22,6 @@ class MySQL(Engine):
 
     vendor = "mysql"
     _queue_is = "queued_in = %s"
-    _claim_order = "queued_in, priority DESC, position, id"
     _due, _overdue = "due_at", "overdue_at"
 
     def clock(self) -> Any:

@@ -74,7 +74,9 @@ def test_a_savepoint_that_rolls_back_takes_its_tasks_with_it():
 def test_a_refused_task_leaves_the_callers_transaction_usable():
     with transaction.atomic():
         Queue.objects.create(name="the caller's own work")
-        with pytest.raises(EnqueueFailed, match="'default' refused the task tests.app.tasks.add"):
+        with pytest.raises(
+            EnqueueFailed, match=r"'default' refused the task tests\.app\.tasks\.add"
+        ):
             queue.enqueue(refused(tasks.add), (1,), {})
         with pytest.raises(EnqueueFailed):
             queue.enqueue(refused(tasks.add.using(tags=["mail"])), (1,), {})
@@ -104,9 +106,9 @@ def test_many_are_enqueued_all_or_none(hub):
 
 
 def test_a_bad_call_among_many_is_named_and_nothing_is_written():
-    with pytest.raises(InvalidArguments, match="^call 2: "):
+    with pytest.raises(InvalidArguments, match=r"^call 2: "):
         queue.enqueue_many(tasks.add, [((1,), {}), ((2,), {}), ((object(),), {})])
-    with pytest.raises(InvalidArguments, match="^call 1 is "):
+    with pytest.raises(InvalidArguments, match=r"^call 1 is "):
         queue.enqueue_many(tasks.add, [((1,), {}), 7])
     assert not Task.objects.exists()
 

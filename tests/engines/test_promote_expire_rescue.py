@@ -30,9 +30,7 @@ S = TaskState
 
 
 def make_many(count, *args, **columns):
-    Task.objects.bulk_create(
-        [new_task(*args, **columns) for _ in range(count)], batch_size=500
-    )
+    Task.objects.bulk_create([new_task(*args, **columns) for _ in range(count)], batch_size=500)
 
 
 # -- promote ----------------------------------------------------------------------------------------------------------
@@ -40,7 +38,10 @@ def make_many(count, *args, **columns):
 
 def test_what_is_due_is_queued_and_what_is_not_waits_on():
     due = [make_task(S.PENDING, run_after=ago(1)).pk, make_task(S.RETRYING, run_after=ago(60)).pk]
-    later = [make_task(S.PENDING, run_after=ago(-60)).pk, make_task(S.RETRYING, run_after=ago(-1)).pk]
+    later = [
+        make_task(S.PENDING, run_after=ago(-60)).pk,
+        make_task(S.RETRYING, run_after=ago(-1)).pk,
+    ]
     others = [
         make_task(S.PENDING, waits_for=WaitsFor.TASKS, unmet=1).pk,
         make_task(S.PENDING, waits_for=WaitsFor.SLOT).pk,

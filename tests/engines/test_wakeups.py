@@ -193,7 +193,7 @@ def test_a_promoted_batch_tells_each_queue_once(marker):
 
 @postgresql
 def test_a_queue_name_may_hold_spaces_and_anything(marker):
-    name = "a b'; NOTIFY \"ü\" 🐘"
+    name = 'a b\'; NOTIFY "ü" 🐘'
     with transaction.atomic():
         enqueue(1, tasks.add.using(queue_name=name))
     assert marker.heard() == [Wake(Kind.QUEUED, name)]
@@ -300,6 +300,6 @@ def test_a_waiter_that_cannot_be_told_looks_often_at_first_and_then_more_rarely(
         assert waiter.wait(60) == [LOOK]
     assert pauses == sorted(pauses)
     assert pauses[-1] == waiter.longest <= 1
-    waiter.is_active()
+    waiter.look_often()
     waiter.wait(60)
     assert pauses[-1] == waiter.shortest
