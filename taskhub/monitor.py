@@ -11,7 +11,7 @@ from taskhub import conf, queue
 from taskhub.engines import get_engine, queue_alias
 from taskhub.models import Queue, Task, TaskCatalog, Worker
 from taskhub.models.worker import WorkerKind
-from taskhub.states import WAITING, TaskState
+from taskhub.states import WAITING, TaskState, WaitsFor
 
 cancel = queue.cancel
 cancel_by_tag = queue.cancel_by_tag
@@ -76,18 +76,19 @@ def list_queues() -> list[str]:
 
 def queue_size(name: str) -> int:
     """Return how many tasks of a queue wait: queued, pending or retrying."""
-    return _live().filter(queue=name).exclude(state=TaskState.RUNNING).count()
+    return sum(part.filter(queue=name, state__in=sorted(WAITING)).count() for part in _live_parts())
 
 
 def queue_stats() -> list[QueueStats]:
     """Return every known queue with its live tasks by state. Reads live tasks only, never the finished ones."""
     counts: dict[str, dict[str, int]] = {}
-    for name, state, count in (
-        _live().order_by().values_list("queue", "state").annotate(n=Count("id"))
-    ):
-        counts.setdefault(name, {})[state] = count
-    queued = tasks().filter(state=TaskState.QUEUED).order_by()
-    oldest = dict(queued.values_list("queue").annotate(first=Min("enqueued_at")))
+    oldest: dict[str, datetime] = {}
+    for part in _live_parts():
+        grouped = part.order_by().values_list("queue", "state")
+        for name, state, count, first in grouped.annotate(n=Count("id"), first=Min("enqueued_at")):
+            counts.setdefault(name, {})[state] = count
+            if state == TaskState.QUEUED:
+                oldest[name] = first
     settings = {row.name: row for row in Queue.objects.using(queue_alias())}
     return [
         QueueStats(
@@ -150,7 +151,11 @@ def failed_tasks(limit: int = 100) -> list[Task]:
     )
 
 
-def _live() -> QuerySet[Task]:
-    """Return tasks that have not ended, as the partial indexes of live tasks can find them."""
-    waits = Q(state=TaskState.QUEUED) | Q(waits_for__gt="") | Q(state=TaskState.RUNNING)
-    return tasks().filter(waits, finished_at__isnull=True)
+def _live_parts() -> list[QuerySet[Task]]:
+    """Return the tasks that have not ended, in parts that each have an index which holds no finished task."""
+    waiting = [TaskState.PENDING, TaskState.RETRYING]
+    return [
+        tasks().filter(state=TaskState.QUEUED),
+        tasks().filter(state__in=waiting, waits_for=WaitsFor.TIME, run_after__isnull=False),
+        tasks().filter(state=TaskState.RUNNING, worker__isnull=False),
+    ]
