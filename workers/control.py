@@ -24,7 +24,7 @@ from taskhub.engines.wakeups import HOT_SECONDS
 from taskhub.queue import finish, write_progress
 from taskhub.queue.claim import claim
 from taskhub.states import TaskState
-from workers import registration
+from workers import registration, vital
 from workers.alarm import Alarm
 from workers.bell import CANCEL, NEW_QUEUE, STOP, WORK, Bell
 from workers.board import Board, Slot, SlotState
@@ -66,13 +66,12 @@ class Done:
         self._answer = threading.Event()
 
 
-class Control(threading.Thread):
+class Control:
     """Keeps the main thread in claims and records what became of them, in batches, on a connection of its own."""
 
     def __init__(
         self, options: WorkerOptions, board: Board, slot: Slot, bell: Bell, alarm: Alarm
     ) -> None:
-        super().__init__(name="taskhub-control", daemon=True)
         self.buffer: queue.SimpleQueue[Claim | None] = queue.SimpleQueue()
         self.current: Run | None = None
         self.worker_name = f"{options.name}/{slot.number}"
@@ -92,6 +91,9 @@ class Control(threading.Thread):
 
     # -- called by the main thread ----------------------------------------------------------------------------------
 
+    def start(self) -> None:
+        vital.start(self._run, "taskhub-control")
+
     def wait_for_worker_id(self) -> int:
         """Wait until this child has a Worker row; return its id."""
         self._is_registered.wait()
@@ -109,21 +111,14 @@ class Control(threading.Thread):
 
     # -- the thread -------------------------------------------------------------------------------------------------
 
-    def run(self) -> None:
-        """Loop until told to stop and everything is recorded; a bug here ends the process: others rescue its tasks."""
-        try:
-            self._trying(self._register)
-            while not self._is_over:
-                self._slot.tick = time.monotonic_ns()
-                self._turn()
-            self._trying(lambda: registration.stopped(self._slot.worker_id))
-            self.buffer.put(None)
-        except Exception:
-            logger.exception(
-                "The control thread of worker %s failed; its process ends.", self.worker_name
-            )
-            logging.shutdown()
-            os._exit(70)
+    def _run(self) -> None:
+        """Loop until told to stop and everything is recorded."""
+        self._trying(self._register)
+        while not self._is_over:
+            self._slot.tick = time.monotonic_ns()
+            self._turn()
+        self._trying(lambda: registration.stopped(self._slot.worker_id))
+        self.buffer.put(None)
 
     def _turn(self) -> None:
         self._record_done()

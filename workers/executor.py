@@ -41,7 +41,6 @@ class Executor:
         )
         while (claim := self._control.buffer.get()) is not None:
             self._work(execution, claim)
-        self._control.join()
 
     def _work(self, execution: Execution, claim: Claim) -> None:
         run = self._prepare(claim)

@@ -10,7 +10,7 @@ from django.db.utils import Error
 
 from taskhub import conf
 from taskhub.engines import get_engine
-from workers import registration
+from workers import registration, vital
 from workers.board import Board, Slot, SlotState
 
 logger = logging.getLogger("taskhub.worker")
@@ -18,12 +18,12 @@ logger = logging.getLogger("taskhub.worker")
 _STATEMENT_SECONDS = 2.0
 
 
-class Heartbeat(threading.Thread):
+class Heartbeat:
     """Writes signs of life of the worker and of those children that give one on the board."""
 
     def __init__(self, board: Board) -> None:
-        super().__init__(name="taskhub-heartbeat", daemon=True)
         self._board = board
+        self._thread: threading.Thread | None = None
         self._stop_event = threading.Event()
         self._writing_since: float | None = None
 
@@ -32,11 +32,16 @@ class Heartbeat(threading.Thread):
         since = self._writing_since
         return since is not None and time.monotonic() - since >= seconds
 
-    def stop(self) -> None:
-        self._stop_event.set()
-        self.join(_STATEMENT_SECONDS + 1)
+    def start(self) -> None:
+        self._thread = vital.start(self._run, "taskhub-heartbeat")
 
-    def run(self) -> None:
+    def stop(self) -> None:
+        """End it; a statement under way is given the time that it may take."""
+        self._stop_event.set()
+        if self._thread is not None:
+            self._thread.join(_STATEMENT_SECONDS + 1)
+
+    def _run(self) -> None:
         while not self._stop_event.wait(self._beat()):
             pass
         get_engine().connection.close()

@@ -20,7 +20,7 @@ from taskhub.queue.announce import announce_finished
 from taskhub.queue.ladder import note_killed
 from taskhub.queue.rescue import Cause
 from taskhub.signals import worker_offline
-from workers import registration
+from workers import registration, vital
 from workers.bell import CANCEL, NEW_QUEUE, STOP, WORK, Bell
 from workers.board import Board, Death, Slot, SlotState, Stop
 from workers.heartbeat import Heartbeat
@@ -60,7 +60,7 @@ class Maintenance:
         self._board.maintenance.state = SlotState.ALIVE
         self._heartbeat = Heartbeat(self._board)
         self._heartbeat.start()
-        threading.Thread(target=self._pass_on, name="taskhub-wakeups", daemon=True).start()
+        vital.start(self._pass_on, "taskhub-wakeups")
         while not self._is_over():
             self._board.maintenance.tick = time.monotonic_ns()
             self._turn()
