@@ -152,7 +152,10 @@ def failed_tasks(limit: int = 100) -> list[Task]:
 
 
 def _live_parts() -> list[QuerySet[Task]]:
-    """Return the tasks that have not ended, in parts that each have an index which holds no finished task."""
+    """Return the tasks that have not ended, in parts that each have an index which holds no finished task.
+
+    Nothing waits for other tasks or for a slot yet; those waiters need an index and a part of their own.
+    """
     waiting = [TaskState.PENDING, TaskState.RETRYING]
     return [
         tasks().filter(state=TaskState.QUEUED),

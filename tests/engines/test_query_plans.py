@@ -25,8 +25,6 @@ from tests.engines.builders import ago, make_task, new_task
 logger = logging.getLogger(__name__)  # the figures: --log-cli-level=INFO
 pytestmark = pytest.mark.django_db
 
-pytestmark = pytest.mark.django_db
-
 MANY, FEW, HELD = 200_000, 100, 8
 HOLDER, CLAIMANT = Worker(pk=1), Worker(pk=2)
 DAY = 86_400.0
@@ -311,9 +309,7 @@ def test_a_statement_of_the_hot_path_reads_no_more_than_it_needs(table: Table, s
     assert seen.cost < BOUND[connection.vendor], seen.plans
 
 
-@pytest.mark.parametrize(
-    "table", [("200k finished", False), ("200k finished", True)], indirect=True
-)
+@finished_only
 def test_queue_stats_never_read_a_finished_task(table: Table):
     seen = Observed(monitor.queue_stats)
 
@@ -325,16 +321,13 @@ def test_queue_stats_never_read_a_finished_task(table: Table):
 
 @pytest.mark.only_on("mysql")
 @pytest.mark.parametrize("statement", ["claim", "due_ids", "seconds_to_next_due", "queued_names"])
-@pytest.mark.parametrize(
-    "table", [("200k finished", False), ("200k finished", True)], indirect=True
-)
+@finished_only
 def test_the_optimizer_expects_few_rows_where_the_index_holds_few(table: Table, statement: str):
     seen = Observed(STATEMENTS[statement])
 
     expected = [int(found) for plan in seen.plans for found in re.findall(r"(\d+) rows", plan)]
-    assert max(expected, default=0) <= 2 * FEW, (
-        seen.plans
-    )  # none: answered by the index's end alone
+    # No rows at all: the end of the index alone is the answer.
+    assert max(expected, default=0) <= 2 * FEW, seen.plans
 
 
 def test_the_planner_knows_what_the_scenario_says(table: Table):

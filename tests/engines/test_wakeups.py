@@ -89,30 +89,12 @@ postgresql = pytest.mark.only_on("postgresql")
 
 @postgresql
 def test_an_enqueue_is_heard_when_its_transaction_commits_and_not_before(marker, second_connection):
-    with acting_as(second_connection), transaction.atomic():
+    with transaction.atomic():
         queue.enqueue(tasks.add.using(queue_name="mail"), (1,), {})
         queue.enqueue_many(tasks.add.using(queue_name="bulk"), [((1,), {})] * 50)
-        with acting_as(connection_of_the_test()):
+        with acting_as(second_connection):
             assert marker.heard() == []
     assert sorted(marker.heard()) == [Wake(Kind.QUEUED, "bulk"), Wake(Kind.QUEUED, "mail")]
-
-
-def connection_of_the_test():
-    from django.db import connections
-
-    fresh = connections.create_connection("default")
-    OPENED.append(fresh)
-    return fresh
-
-
-OPENED = []
-
-
-@pytest.fixture(autouse=True)
-def _close_what_was_opened():
-    yield
-    while OPENED:
-        OPENED.pop().close()
 
 
 @postgresql
