@@ -66,7 +66,7 @@ def test_the_theme_is_kept_from_page_to_page(operator: Page):
     operator.get_by_title("Dark", exact=True).click()
     operator.get_by_role("link", name="Tasks").click()
     expect(operator.locator("html")).to_have_attribute("data-theme", "dark")
-    assert operator.evaluate("getComputedStyle(document.body).colorScheme") == "dark"
+    expect(operator.locator("body")).to_have_css("color-scheme", "dark")
 
 
 def test_a_phone_shows_each_page_without_scrolling_sideways(operator: Page):

@@ -1,9 +1,10 @@
 """The fence: what a claim writes counts only while nobody has claimed the task after it."""
 
 import logging
+from contextlib import contextmanager
 
 import pytest
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connection, transaction
 
 from taskhub import queue
 from taskhub.models import Outcome, Result, Task
@@ -220,3 +221,38 @@ def test_a_cancel_asked_once_keeps_its_first_time_and_reason(worker):
     assert queue.cancel(task.pk, "second") == TaskState.RUNNING
     again = Task.objects.get(pk=task.pk)
     assert (again.reason, again.cancel_requested_at) == ("first", first.cancel_requested_at)
+
+
+@contextmanager
+def meanwhile(act, *args):
+    """Let `act` happen in another session between a verb's choice of its tasks and its locks on them."""
+    happened = []
+
+    def beside(execute, sql, params, many, context):
+        result = execute(sql, params, many, context)
+        if not happened and sql.startswith("SELECT"):
+            happened.append(True)
+            in_thread(act, *args).result(20)
+        return result
+
+    with connection.execute_wrapper(beside):
+        yield
+    assert happened
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("outcome", [Outcome.RETRYING, Outcome.SNOOZED, Outcome.RELEASED])
+def test_a_task_that_stops_running_while_it_is_cancelled_does_not_slip_away(worker, outcome):
+    (task_id,) = enqueue()
+    (one,) = claim(worker)
+    with meanwhile(finish, worker, [ending(one, outcome)]):
+        assert queue.cancel(task_id) == TaskState.CANCELLED
+    assert state_of(task_id) == TaskState.CANCELLED
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_task_that_is_claimed_while_it_is_cancelled_is_asked_to_stop(worker):
+    (task_id,) = enqueue()
+    with meanwhile(claim, worker):
+        assert queue.cancel(task_id) == TaskState.RUNNING
+    assert Task.objects.get(id=task_id).cancel_requested_at is not None
