@@ -146,14 +146,15 @@ class Engine:
         """Build claims of rows and sort them: the database promises no order of what an UPDATE returns."""
         rank = {queue: index for index, queue in enumerate(queues)}
         at = CLAIM_COLUMNS.index("enqueued_at")
-        claims = [Claim._make([*row[:at], self._read_time(row[at])]) for row in rows]
+        claims = [Claim._make([*row[:at], *map(self._read_time, row[at:])]) for row in rows]
         return sorted(claims, key=lambda claim: (rank[claim.queue], *claim.order))
 
-    def _read_time(self, value: Any) -> datetime:
+    def _read_time(self, value: Any) -> Any:
         if isinstance(value, str):
             value = datetime.fromisoformat(value)
-        at: datetime = value
-        return at if timezone.is_aware(at) else at.replace(tzinfo=UTC)
+        if value is None or timezone.is_aware(value):
+            return value
+        return value.replace(tzinfo=UTC)
 
     # -- what has become due ----------------------------------------------------------------------------------------
 

@@ -30,7 +30,7 @@ class MySQL(Engine):
     def now(self) -> datetime:
         with self.connection.cursor() as cursor:
             cursor.execute("SELECT UTC_TIMESTAMP(6)")
-            return self._read_time(cursor.fetchone()[0])
+            return self._read_time(cursor.fetchone()[0])  # type: ignore[no-any-return]
 
     def insert_many(self, rows: Sequence[NewTask]) -> list[int]:
         ids: list[int] = []

@@ -53,6 +53,12 @@ class Claim(NamedTuple):
     interruptions: int
     max_retries: int
     enqueued_at: datetime
+    run_after: datetime | None
+
+    @property
+    def ready_at(self) -> datetime:
+        """When it could first have been claimed: from then on it has waited for a worker."""
+        return max(self.enqueued_at, self.run_after or self.enqueued_at)
 
     @property
     def order(self) -> tuple[int, int, int]:

@@ -14,6 +14,8 @@ _MYSQL = [
     "ALTER TABLE taskhub_queue MODIFY name varchar(100) COLLATE utf8mb4_bin NOT NULL",
     "ALTER TABLE taskhub_tasktag MODIFY name varchar(100) COLLATE utf8mb4_bin NOT NULL",
     "ALTER TABLE taskhub_taskcatalog MODIFY name varchar(200) COLLATE utf8mb4_bin NOT NULL",
+    "ALTER TABLE taskhub_metricbucket MODIFY queue varchar(100) COLLATE utf8mb4_bin NOT NULL",
+    "ALTER TABLE taskhub_metricbucket MODIFY name varchar(200) COLLATE utf8mb4_bin NOT NULL",
     "ALTER TABLE taskhub_task ADD COLUMN queued_in varchar(100) COLLATE utf8mb4_bin AS (CASE WHEN state = 'queued' THEN queue END) VIRTUAL",
     "ALTER TABLE taskhub_task ADD COLUMN due_at datetime(6) AS (CASE WHEN waits_for = 'time' THEN run_after END) VIRTUAL",
     "ALTER TABLE taskhub_task ADD COLUMN overdue_at datetime(6) AS (CASE WHEN finished_at IS NULL AND worker_id IS NULL THEN expires_at END) VIRTUAL",
@@ -30,6 +32,8 @@ _POSTGRESQL = [
     "ALTER TABLE taskhub_task SET (autovacuum_vacuum_cost_delay = 1, autovacuum_vacuum_insert_scale_factor = 0.2)",
     "ALTER TABLE taskhub_worker SET (fillfactor = 50)",
     "ALTER TABLE taskhub_progress SET (fillfactor = 50)",
+    "ALTER TABLE taskhub_checkpoint SET (fillfactor = 50)",
+    "ALTER TABLE taskhub_metricbucket SET (fillfactor = 50)",
 ]
 
 

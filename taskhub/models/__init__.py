@@ -2,6 +2,9 @@
 
 from taskhub.models.audit import AuditEntry
 from taskhub.models.catalog import TaskCatalog
+from taskhub.models.checkpoint import Checkpoint
+from taskhub.models.log import LogLine
+from taskhub.models.metric import MetricBucket
 from taskhub.models.progress import Progress
 from taskhub.models.queue import Queue
 from taskhub.models.result import Outcome, Result
@@ -11,6 +14,9 @@ from taskhub.models.worker import Worker
 
 __all__ = [
     "AuditEntry",
+    "Checkpoint",
+    "LogLine",
+    "MetricBucket",
     "Outcome",
     "Progress",
     "Queue",

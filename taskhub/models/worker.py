@@ -8,14 +8,17 @@ class WorkerKind(models.TextChoices):
     """What a process does: the whole worker, or one kind of child."""
 
     WORKER = "worker"
-    EXECUTOR = "executor"
+    EXECUTOR = "executor"  # one task at a time, in its main thread
+    THREADS = "threads"
+    ASYNC = "async"
 
 
 class Worker(models.Model):
     """One process. A child names its worker in `parent`; tasks are held by children.
 
     `heartbeat_at` is the database's clock, written by the maintenance child for those that give a sign of life.
-    `stopped_at` is set when the process has left or was found dead.
+    `stopped_at` is set when the process has left or was found dead. The statistics come with the heartbeat; those of a
+    worker are the sums over all children that it has had.
     """
 
     parent = models.ForeignKey("self", null=True, on_delete=models.CASCADE, related_name="children")
@@ -34,6 +37,16 @@ class Worker(models.Model):
     stopped_at = models.DateTimeField(null=True)
     is_lost = models.BooleanField(default=False)
 
+    busy = models.PositiveIntegerField(default=0, help_text="Slots that run a task.")
+    processed = models.BigIntegerField(default=0, help_text="Attempts that ended here.")
+    succeeded = models.BigIntegerField(default=0)
+    failed = models.BigIntegerField(default=0)
+    retried = models.BigIntegerField(default=0)
+    run_seconds = models.FloatField(default=0.0, help_text="Sum over all attempts.")
+    longest_seconds = models.FloatField(default=0.0, help_text="The longest attempt.")
+    rss_bytes = models.BigIntegerField(default=0)
+    cpu_seconds = models.FloatField(default=0.0)
+
     class Meta:
         verbose_name = "worker"
         ordering = ["id"]
@@ -48,3 +61,13 @@ class Worker(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def idle(self) -> int:
+        """Slots that run nothing."""
+        return max(0, self.slots - self.busy)
+
+    @property
+    def average_seconds(self) -> float:
+        """The average duration of an attempt."""
+        return self.run_seconds / self.processed if self.processed else 0.0
