@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from datetime import datetime, timedelta
+from inspect import iscoroutinefunction
 from typing import TYPE_CHECKING, Any, overload
 
 from taskhub import compat, options, registry
@@ -49,6 +50,8 @@ class TaskDefinition(compat.Task):  # type: ignore[type-arg]
         options.check_function(self.func)
         set_field(self, "identifier", self.identifier or self.name or self.module_path)
         set_field(self, "name", self.name or self.func.__name__)
+        if not self.pool and iscoroutinefunction(self.func):
+            set_field(self, "pool", "async")
         for option in options.SEQUENCES:
             set_field(self, option, options.as_tuple(option, getattr(self, option)))
         options.validate(self)

@@ -25,12 +25,32 @@ class Bell:
         with suppress(BlockingIOError):  # full: it has been rung often enough
             os.write(self._write, what)
 
-    def wait(self, seconds: float) -> bytes:
-        """Wait until the bell is rung, at most this long; return what was said, in no particular order."""
-        if not select.select([self._read], [], [], max(0.0, seconds))[0]:
-            return b""
-        return os.read(self._read, 65_536)
+    def wait(self, seconds: float, lifeline: Lifeline | None = None) -> bytes:
+        """Wait until the bell is rung or the lifeline tears, at most this long; return what was said, in no order."""
+        also = [lifeline.fileno()] if lifeline is not None else []
+        ready, _, _ = select.select([self._read, *also], [], [], max(0.0, seconds))
+        return os.read(self._read, 65_536) if self._read in ready else b""
 
     @property
     def write_fd(self) -> int:
         return self._write
+
+
+class Lifeline:
+    """A pipe whose other end only the supervisor holds: its death is news at once."""
+
+    def __init__(self) -> None:
+        self._read, self._write = os.pipe()
+        self._supervisor = os.getpid()
+
+    def hold(self) -> None:
+        """In a child: let go of the supervisor's end."""
+        os.close(self._write)
+
+    @property
+    def is_torn(self) -> bool:
+        """The supervisor is gone."""
+        return os.getppid() != self._supervisor
+
+    def fileno(self) -> int:
+        return self._read

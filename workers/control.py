@@ -1,313 +1,219 @@
-"""Control: the thread of an executor that talks to the database: claims, records, watches for cancellation."""
+"""Control: the thread of a child that talks to the database: it claims, records, and watches for cancellation."""
 
 from __future__ import annotations
 
-import logging
 import os
-import queue
-import random
 import threading
 import time
-from collections import deque
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import TypeVar
 
-from django.db.utils import Error
-from django.utils import timezone
-
-from taskhub import conf, registry
 from taskhub.context import Run
 from taskhub.engines import get_engine
-from taskhub.engines.rows import Claim, Ending
+from taskhub.engines.rows import Claim
 from taskhub.engines.wakeups import HOT_SECONDS
-from taskhub.queue import finish, write_progress
-from taskhub.queue.claim import claim
-from taskhub.states import TaskState
-from workers import registration, vital
-from workers.alarm import Alarm
-from workers.bell import CANCEL, NEW_QUEUE, STOP, WORK, Bell
-from workers.board import Board, Slot, SlotState
+from taskhub.queue import finish
+from workers import memory, registration, vital
+from workers.bell import CANCEL, NEW_QUEUE, WORK, Lifeline
+from workers.board import Board, Child, ChildState
 from workers.cancellation import Cancellation
+from workers.intake import Intake
+from workers.interruption import Abort
 from workers.options import WorkerOptions
-from workers.prefetch import Prefetch
-from workers.sharing import KnownQueues
+from workers.outbox import Done, Outbox
+from workers.persistence import ORPHANED, Persistence, limit_control_thread
+from workers.prefetch import STUCK_AFTER
+from workers.reports import Reports
+from workers.tray import END
 
-logger = logging.getLogger("taskhub.worker")
-T = TypeVar("T")
-
-_FLUSH_AFTER = 0.02  # seconds: how old an outcome may be when it is recorded
-_FLUSH_AT = 50  # outcomes
-_PROGRESS_EVERY = 0.2  # seconds
-_LOOK_EVERY = 1.0  # seconds between looks while a task runs: cancellation, the parent's life
-
-
-@dataclass(slots=True, eq=False)
-class Done:
-    """The end of a run on its way to the database."""
-
-    ending: Ending
-    run: Run | None
-    is_recorded: bool = False
-    at: float = field(default_factory=time.monotonic)
-    _answer: threading.Event | None = None  # made only where somebody waits for it
-    _was_held: bool = False
-
-    def wait(self) -> bool:
-        """Wait until it is recorded; return whether its fence held."""
-        return self._answer is None or (self._answer.wait() and self._was_held)
-
-    def answer(self, was_held: bool) -> None:
-        self._was_held = was_held
-        if self._answer is not None:
-            self._answer.set()
-
-    def expect_answer(self) -> None:
-        self._answer = threading.Event()
+_LOOK_EVERY = 1.0  # seconds between looks while a task runs: cancellation, memory
+_IDLE_SECONDS = 60.0  # without being woken; maintenance looks more often, for all children
 
 
 class Control:
-    """Keeps the main thread in claims and records what became of them, in batches, on a connection of its own."""
+    """Keeps a child in claims and records what became of them, in batches, on a connection of its own."""
 
     def __init__(
-        self, options: WorkerOptions, board: Board, slot: Slot, bell: Bell, alarm: Alarm
+        self,
+        options: WorkerOptions,
+        board: Board,
+        child: Child,
+        lifeline: Lifeline,
+        abort: Abort,
     ) -> None:
-        self.buffer: queue.SimpleQueue[Claim | None] = queue.SimpleQueue()
-        self.current: Run | None = None
-        self.worker_name = f"{options.name}/{slot.number}"
-        self._options, self._board, self._slot, self._bell = options, board, slot, bell
-        self._done: deque[Done] = deque()
-        self._is_asleep = False
-        self._parent_pid = os.getppid()
+        self.worker_name = f"{options.name}/{child.number}"
+        self.runs: list[Run | None] = [None] * len(child.slots)
+        self.child = child
+        self._options, self._board, self._lifeline = options, board, lifeline
+        self._persistence = Persistence(child, lifeline)
+        self._intake = Intake(options, child, self.worker_name, self._persistence)
+        self._outbox = Outbox()
+        self._cancellation = Cancellation(abort, child)
+        self._reports = Reports(self._persistence)
         self._is_registered = threading.Event()
-        self._prefetch = Prefetch()
-        self._queues = KnownQueues(options.queues)
-        self._cancellation = Cancellation(alarm, slot)
-        self._unknown: set[str] = set()
-        self._out = 0  # claims that this thread has not had back yet: waiting, running, or ended and not recorded
-        self._progress_at = 0.0
-        self._woken_at = 0.0
-        self._is_over = False
+        self.is_finished = False  # everything is recorded; nothing will come
+        self._is_asleep = self._is_over = self._has_outgrown = False
+        self._woken_at = self._looked_at = 0.0
 
-    # -- called by the main thread ----------------------------------------------------------------------------------
+    # -- called by those who run tasks ------------------------------------------------------------------------------
 
-    def start(self) -> None:
+    def start(self) -> int:
+        """Start the thread; wait until this child has a Worker row, and return its id."""
         vital.start(self._run, "taskhub-control")
-
-    def wait_for_worker_id(self) -> int:
-        """Wait until this child has a Worker row; return its id."""
         self._is_registered.wait()
-        return self._slot.worker_id
+        return self.child.worker_id
+
+    def take(self) -> Claim | None:
+        """Wait for a claim to run; None when it is time to leave. One thread at a time may wait."""
+        tray = self.child.tray
+        while (token := tray.take()) is None:
+            self.wake_if_asleep()
+            tray.wait()
+        return self._taken(token)
+
+    def take_now(self) -> Claim | None:
+        """Return a claim to run, if one lies ready."""
+        token = self.child.tray.take()
+        if token is None:
+            self.wake_if_asleep()
+        return None if token is None else self._taken(token)
+
+    def _taken(self, token: tuple[int, int]) -> Claim | None:
+        if token == END:
+            self.child.tray.put([END])  # for the next who looks
+            return None
+        self.child.moved_at = time.monotonic_ns()
+        return self._intake.claims.pop(token)
 
     def hand_back(self, done: Done, *, wants_answer: bool = False) -> None:
-        """Take the end of a run; wakes the thread when it has a reason to act at once."""
+        """Take the end of a claim; wakes the thread when it has a reason to act at once."""
         if wants_answer:
             done.expect_answer()
-        self._done.append(done)
-        if self._is_asleep and (
-            wants_answer or self.buffer.empty() or len(self._done) >= _FLUSH_AT
-        ):
-            self._bell.ring()
+        if self._outbox.add(done) or wants_answer:
+            self.wake_if_asleep()
+
+    def wake_if_asleep(self) -> None:
+        """Let the thread look for something to do: a slot has nothing to run, or somebody waits."""
+        if self._is_asleep:
+            self.child.bell.ring()
 
     # -- the thread -------------------------------------------------------------------------------------------------
 
     def _run(self) -> None:
         """Loop until told to stop and everything is recorded."""
-        self._trying(self._register)
+        limit_control_thread()
+        self._persistence.trying(self._register)
         while not self._is_over:
-            self._slot.tick = time.monotonic_ns()
+            self.child.tick = time.monotonic_ns()
             self._turn()
-        self._trying(lambda: registration.stopped(self._slot.worker_id))
-        self.buffer.put(None)
-
-    def _turn(self) -> None:
-        self._record_done()
-        if os.getppid() != self._parent_pid:
-            self._leave_orphaned()
-        if self._board.stop:
-            self._give_back_buffer()
-            self._is_over = not self._out
-        else:
-            self._fill_buffer()
-        self._listen(self._nap())
+        self._persistence.trying(lambda: registration.stopped(self.child.worker_id))
+        self.is_finished = True
+        self.child.tray.put([END])
 
     def _register(self) -> None:
         while not self._board.worker_id:
-            self._bell.wait(0.02)
-        self._slot.worker_id = registration.child(self._board.worker_id, self.worker_name)
-        self._slot.state = SlotState.ALIVE
+            self.child.bell.wait(0.02)
+        child = self.child
+        child.worker_id = registration.child(self._board.worker_id, self.worker_name, child)
+        child.state = ChildState.ALIVE
         self._is_registered.set()
 
-    # -- claiming ---------------------------------------------------------------------------------------------------
+    def _turn(self) -> None:
+        self._record()
+        if self._lifeline.is_torn:
+            self._leave_orphaned()
+        if self._is_leaving():
+            self._intake.give_back()
+            self._is_over = not self._intake.out
+        else:
+            self._intake.fill()
+        self._listen(self._nap())
 
-    def _fill_buffer(self) -> None:
-        run, buffered = self.current, max(0, self._out - 1)
-        busy_for = time.monotonic() - run.started if run is not None else 0.0
-        if buffered and self._prefetch.is_stuck(busy_for):
-            self._give_back_buffer()
-            return
-        count = self._prefetch.room(buffered, is_busy=self._out > 0, busy_for=busy_for)
-        if not count:
-            return
-        claims = self._trying(lambda: self._claim(count))
-        self._out += len(claims)
-        for item in claims:
-            self.buffer.put(item)
-        if not self._out:
-            self._slot.empty_claims += 1
-        elif claims:
-            self._slot.empty_claims = 0
+    def _is_leaving(self) -> bool:
+        return bool(self._board.stop) or self._intake.is_used_up or self._is_too_big()
 
-    def _claim(self, count: int) -> list[Claim]:
-        self._queues.refresh_if_due()
-        engine = get_engine()
-        claims = claim(
-            engine, self._slot.worker_id, self._queues.shares, count, sorted(self._unknown)
+    def _is_too_big(self) -> bool:
+        limit, now = self._options.max_rss_mb, time.monotonic()
+        if limit and now - self._looked_at >= _LOOK_EVERY:
+            self._looked_at = now
+            self._has_outgrown = memory.rss_bytes(os.getpid()) > limit << 20
+        return bool(limit) and self._has_outgrown
+
+    def _record(self) -> None:
+        """Write down what has ended, and what the running tasks report."""
+        batch = self._outbox.take_all()
+        self._reports.write(
+            [run for run in self.runs if run is not None], [done.run for done in batch if done.run]
         )
-        known = [item for item in claims if registry.find(item.name)]
-        if len(known) < len(claims):
-            strange = [item for item in claims if not registry.find(item.name)]
-            self._unknown |= {item.name for item in strange}
-            logger.error(
-                "This worker does not have the code of %s and leaves such tasks to workers that have it.",
-                ", ".join(sorted({item.name for item in strange})),
+        if not batch:
+            return
+        self._intake.ended(len(batch))
+        endings = [done.ending for done in batch if not done.is_recorded]
+        recorded = {
+            ending.fence: ending
+            for ending in self._persistence.trying(
+                lambda: finish(get_engine(), self.child.worker_id, self.worker_name, endings)
             )
-            finish(
-                engine,
-                self._slot.worker_id,
-                self.worker_name,
-                [_unstarted(item) for item in strange],
-            )
-        return known
-
-    def _give_back_buffer(self) -> None:
-        """Return what has not started to its queue; taking it out of the buffer decides who has it."""
-        back = []
-        while True:
-            try:
-                item = self.buffer.get_nowait()
-            except queue.Empty:
-                break
-            if item is not None:
-                back.append(_unstarted(item))
-        if back:
-            self._out -= len(back)
-            self._trying(lambda: finish(get_engine(), self._slot.worker_id, self.worker_name, back))
-
-    # -- recording --------------------------------------------------------------------------------------------------
-
-    def _record_done(self) -> None:
-        batch: list[Done] = []
-        while self._done:
-            batch.append(self._done.popleft())
-        self._out -= len(batch)
+        }
         for done in batch:
-            self._prefetch.learn(done.ending)
-        open_ones = [done.ending for done in batch if not done.is_recorded]
-        self._report_progress([done.run for done in batch if done.run is not None])
-        held = {ending.task_id for ending in self._trying(
-            lambda: finish(get_engine(), self._slot.worker_id, self.worker_name, open_ones)
-        )} if open_ones else set()  # fmt: skip
-        for done in batch:
-            done.answer(done.is_recorded or done.ending.task_id in held)
+            self._count(done)
+            done.answer(done.ending if done.is_recorded else recorded.get(done.ending.fence))
 
-    def _report_progress(self, ended: list[Run]) -> None:
-        runs, now = list(ended), time.monotonic()
-        if self.current is not None and now - self._progress_at >= _PROGRESS_EVERY:
-            runs.append(self.current)
-        reports = {}
-        for run in runs:
-            report, run.progress = run.progress, None
-            if report is not None:
-                reports[run.claim.id] = report
-        if reports:
-            self._progress_at = now
-            self._trying(lambda: write_progress(get_engine(), reports))
+    def _count(self, done: Done) -> None:
+        """Add to the statistics of this child, which leave with the heartbeat."""
+        child, ending = self.child, done.ending
+        seconds = ending.seconds
+        self._intake.prefetch.learn(seconds)
+        spent = int(seconds * 1e9)
+        child.processed += 1
+        child.run_ns += spent
+        if spent > child.longest_ns:
+            child.longest_ns = spent
+        if ending.outcome == "succeeded":
+            child.succeeded += 1
+        elif ending.outcome == "failed":
+            child.failed += 1
+        elif ending.outcome == "retrying":
+            child.retried += 1
 
     # -- waiting ----------------------------------------------------------------------------------------------------
 
-    def _nap(self) -> float:
-        """Return how long there is nothing to do, unless the bell rings."""
-        now, run = time.monotonic(), self.current
-        if self._is_over:
-            return 0.0
-        if self._done:
-            is_idle = self._out == len(self._done)
-            return (
-                0.0
-                if is_idle or self._board.stop
-                else max(0.0, self._done[0].at + _FLUSH_AFTER - now)
-            )
-        if self._out > 1:
-            return self._prefetch.stuck_after / 2
-        if self._out:
-            return self._nap_while_busy(run)
-        if self._options.is_draining or now - self._woken_at < HOT_SECONDS:
-            return HOT_SECONDS / 3
-        return conf.get().poll_interval
-
-    def _nap_while_busy(self, run: Run | None) -> float:
-        if run is None:
-            return 0.01  # the main thread is about to start it
-        if run.progress is not None:
-            return max(0.01, self._progress_at + _PROGRESS_EVERY - time.monotonic())
-        if run.is_cancelled or self._board.stop:
-            return 0.1
-        return _PROGRESS_EVERY if run.definition.takes_context else _LOOK_EVERY
-
     def _listen(self, seconds: float) -> None:
         self._is_asleep = True
-        if self._done and self._out == len(self._done):
-            seconds = 0.0  # it was handed over while we decided how long to sleep
-        said = self._bell.wait(seconds)
+        if self._outbox and not len(self.child.tray):
+            seconds = 0.0  # handed over while we decided how long to sleep
+        said = self.child.bell.wait(seconds, self._lifeline)
         self._is_asleep = False
-        if said.strip(STOP):
-            if WORK in said or NEW_QUEUE in said:
-                self._woken_at = time.monotonic()
-            if NEW_QUEUE in said:
-                self._queues.expire()
-        run = self.current
-        if run is not None:
-            self._trying(
-                lambda: self._cancellation.look(run, self._slot.worker_id, is_told=CANCEL in said)
-            )
+        if WORK in said or NEW_QUEUE in said:
+            self._woken_at = time.monotonic()
+        if NEW_QUEUE in said:
+            self._intake.queues.expire()
+        if runs := [run for run in self.runs if run is not None]:
+            self._persistence.trying(lambda: self._cancellation.look(runs, is_told=CANCEL in said))
 
-    # -- trouble ----------------------------------------------------------------------------------------------------
+    def _nap(self) -> float:
+        """Return how long there is nothing to do, unless the bell rings."""
+        waiting, out = len(self.child.tray), self._intake.out
+        if self._is_over:
+            return 0.0
+        if self._outbox:
+            return self._outbox.seconds_left if waiting and not self._board.stop else 0.0
+        if waiting:
+            return STUCK_AFTER / 2
+        if out:
+            return self._nap_while_busy([run for run in self.runs if run is not None])
+        if self._options.is_draining or time.monotonic() - self._woken_at < HOT_SECONDS:
+            return HOT_SECONDS / 3
+        return _IDLE_SECONDS
 
-    def _trying(self, act: Callable[[], T]) -> T:
-        """Act until the database lets us: keeps what it holds, backs off with jitter, reconnects."""
-        pause = 0.05
-        while True:
-            try:
-                return act()
-            except Error as error:
-                engine = get_engine()
-                if not engine.is_transient(error):
-                    raise
-                logger.warning(
-                    "The database is in trouble, trying again in %.1f s: %s",
-                    pause,
-                    str(error).strip(),
-                )
-                if not engine.is_conflict(error):
-                    engine.connection.close()
-                if os.getppid() != self._parent_pid:
-                    os._exit(71)
-                self._slot.tick = time.monotonic_ns()
-                time.sleep(pause * random.uniform(0.5, 1.5))
-                pause = min(5.0, pause * 2)
+    def _nap_while_busy(self, runs: list[Run]) -> float:
+        if not runs:
+            return 0.01  # somebody is about to start it
+        nap = min(_LOOK_EVERY, self._reports.seconds_to_next(runs))
+        return min(nap, 0.1) if self._board.stop or self._cancellation.is_climbing else nap
 
     def _leave_orphaned(self) -> None:
         """The supervisor is gone: give back what has not started and go; what runs is rescued by others."""
-        self._give_back_buffer()
-        if self.current is None:
-            self._trying(lambda: registration.stopped(self._slot.worker_id))
-        os._exit(71)
-
-
-def _unstarted(item: Claim) -> Ending:
-    now = timezone.now()
-    return Ending(
-        task_id=item.id, claim_no=item.claim_no, state=TaskState.QUEUED, started_at=now, finished_at=now,
-        is_attempt_spent=False,
-    )  # fmt: skip
+        self._intake.give_back()
+        if not self.child.running:
+            self._record()
+            self._persistence.trying(lambda: registration.stopped(self.child.worker_id))
+        os._exit(ORPHANED)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import threading
 import time
 
@@ -11,7 +12,9 @@ from django.db.utils import Error
 from taskhub import conf
 from taskhub.engines import get_engine
 from workers import registration, vital
-from workers.board import Board, Slot, SlotState
+from workers.board import Board, Child, ChildState
+from workers.persistence import be_patient_for
+from workers.statistics import Statistics, of_child, of_worker
 
 logger = logging.getLogger("taskhub.worker")
 
@@ -42,24 +45,21 @@ class Heartbeat:
             self._thread.join(_STATEMENT_SECONDS + 1)
 
     def _run(self) -> None:
+        be_patient_for(locks=_STATEMENT_SECONDS, statements=_STATEMENT_SECONDS)
         while not self._stop_event.wait(self._beat()):
             pass
         get_engine().connection.close()
 
     def _beat(self) -> float:
         """Write once; return the seconds until the next time."""
-        engine = get_engine()
         interval = conf.get().heartbeat
         began = time.monotonic()
         try:
-            engine.limit_statements(_STATEMENT_SECONDS)
-            registration.heartbeat(
-                [self._board.worker_id, *(slot.worker_id for slot in self._living())]
-            )
+            registration.heartbeat(self._signs())
         except Error as error:
             self._writing_since = None
             logger.warning("A heartbeat was not written: %s", str(error).strip())
-            engine.connection.close()
+            get_engine().connection.close()
             return min(1.0, interval)
         if time.monotonic() - began > interval:
             self._writing_since = None
@@ -67,16 +67,15 @@ class Heartbeat:
             self._writing_since = time.monotonic()
         return interval
 
-    def _living(self) -> list[Slot]:
-        return [
-            slot
-            for slot in self._board.executors
-            if slot.state == SlotState.ALIVE and _gives_sign(slot)
-        ]
+    def _signs(self) -> dict[int, Statistics]:
+        signs = {
+            child.worker_id: of_child(child)
+            for child in self._board.children
+            if child.state == ChildState.ALIVE and gives_sign(child)
+        }
+        return {self._board.worker_id: of_worker(self._board, os.getppid()), **signs}
 
 
-def _gives_sign(slot: Slot) -> bool:
-    """The control thread ticks, or the task holds the interpreter and is within its hard deadline."""
-    now = time.monotonic_ns()
-    is_ticking = now - slot.tick < conf.get().lease * 0.5e9
-    return is_ticking or (slot.task_id != 0 and now < slot.deadline)
+def gives_sign(child: Child) -> bool:
+    """The control thread ticks, or a task holds the interpreter and is within its hard deadline."""
+    return child.silence() < conf.get().lease / 2 or child.is_within_a_deadline

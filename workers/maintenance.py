@@ -16,49 +16,45 @@ from taskhub import catalog, conf, queue
 from taskhub.engines import get_engine
 from taskhub.engines.wakeups import Kind, Waiter
 from taskhub.models import Worker
-from taskhub.queue.announce import announce_finished
-from taskhub.queue.ladder import note_killed
-from taskhub.queue.rescue import Cause
 from taskhub.signals import worker_offline
 from workers import registration, vital
-from workers.bell import CANCEL, NEW_QUEUE, STOP, WORK, Bell
-from workers.board import Board, Death, Slot, SlotState, Stop
+from workers.bell import CANCEL, NEW_QUEUE, STOP, WORK, Lifeline
+from workers.board import Board, Child, ChildState, Stop
+from workers.burial import bury
 from workers.heartbeat import Heartbeat
+from workers.intake import release
 from workers.options import WorkerOptions
+from workers.persistence import ORPHANED, limit_control_thread
+from workers.prefetch import STUCK_AFTER
 
 logger = logging.getLogger("taskhub.worker")
 T = TypeVar("T")
 
-_CAUSES = {
-    Death.UNKNOWN: Cause.LOST,
-    Death.TIMEOUT: Cause.TIMEOUT,
-    Death.CANCEL: Cause.CANCELLED,
-    Death.SHUTDOWN: Cause.RELEASED,
-}
+_LOOK_EVERY = 0.1  # seconds between looks at the board
+_LOOK_CLOSELY = 0.04  # while tasks run that others may be waiting behind
 
 
 class Maintenance:
     """The chores of one worker. Each is tried again later when the database is in trouble; none stops the heartbeat."""
 
-    def __init__(self, options: WorkerOptions, board: Board, bells: list[Bell]) -> None:
-        self._options, self._board, self._bells = options, board, bells
+    def __init__(self, options: WorkerOptions, board: Board, lifeline: Lifeline) -> None:
+        self._options, self._board, self._lifeline = options, board, lifeline
         self._parent_pid = os.getppid()
-        self._heartbeat: Heartbeat | None = None
+        self._heartbeat = Heartbeat(self._board)
         self._wake = threading.Event()
         self._known_queues: set[str] = set()
-        self._due_at = 0.0
-        self._rescue_at = 0.0
+        self._due_at = self._rescue_at = self._poll_at = 0.0
         self._has_promoted = False
 
     def run(self) -> None:
         """Do the chores until all executors are gone, then sign off."""
+        limit_control_thread()
         if not self._board.worker_id:  # a maintenance child before this one has written the row
             self._board.worker_id = self._trying(
                 lambda: registration.worker(self._options, self._parent_pid)
             )
         self._trying(catalog.sync)
-        self._board.maintenance.state = SlotState.ALIVE
-        self._heartbeat = Heartbeat(self._board)
+        self._board.maintenance.state = ChildState.ALIVE
         self._heartbeat.start()
         vital.start(self._pass_on, "taskhub-wakeups")
         while not self._is_over():
@@ -68,17 +64,20 @@ class Maintenance:
         self._trying(lambda: registration.stopped(self._board.worker_id))
 
     def _is_over(self) -> bool:
-        if os.getppid() != self._parent_pid:
-            os._exit(71)
+        if self._lifeline.is_torn:
+            os._exit(ORPHANED)
         return bool(self._board.stop) and all(
-            slot.state == SlotState.FREE for slot in self._board.executors
+            child.state == ChildState.FREE for child in self._board.children
         )
 
     def _turn(self) -> None:
-        for slot in self._board.executors:
-            if slot.state == SlotState.DEAD:
-                self._chore(partial(self._bury, slot))
+        for child in self._board.children:
+            if child.state == ChildState.DEAD:
+                self._chore(partial(self._bury, child))
+            elif _is_stuck(child):
+                self._chore(partial(self._relieve, child))
         self._chore(self._promote)
+        self._chore(self._poll)
         self._chore(self._rescue)
         if self._options.is_draining and self._is_drained():
             self._board.stop = self._board.stop or Stop.GRACEFUL
@@ -87,23 +86,36 @@ class Maintenance:
         self._wake.clear()
 
     def _nap(self) -> float:
-        longest = 0.05 if self._options.is_draining or self._board.stop else 0.1
+        is_busy = any(len(child.tray) for child in self._board.children)
+        is_hurried = is_busy or self._options.is_draining or self._board.stop
+        longest = _LOOK_CLOSELY if is_hurried else _LOOK_EVERY
         return max(0.0, min(longest, self._due_at - time.monotonic()))
 
     # -- chores -----------------------------------------------------------------------------------------------------
 
     def _promote(self) -> None:
+        """Queue what is due and end what is overdue, at their time."""
         if time.monotonic() < self._due_at:
             return
         self._due_at = time.monotonic() + conf.get().poll_interval
-        moved = queue.promote_due()
-        moved += queue.expire_overdue()
+        due, overdue = queue.upcoming()
+        moved = queue.promote_due() if due is not None and due <= 0 else 0
+        moved += queue.expire_overdue() if overdue is not None and overdue <= 0 else 0
         self._has_promoted = True
         if moved:
             self._ring_all(WORK + NEW_QUEUE)
-        seconds = 0.0 if moved else queue.next_due()
-        if seconds is not None:
-            self._due_at = min(self._due_at, time.monotonic() + max(0.0, seconds))
+            self._due_at = 0.0
+        else:
+            next_at = min((s for s in (due, overdue) if s is not None), default=3600.0)
+            self._due_at = min(self._due_at, time.monotonic() + max(0.01, next_at))
+
+    def _poll(self) -> None:
+        """Look for queued tasks in case a wake-up was lost: one look for all children."""
+        if time.monotonic() < self._poll_at:
+            return
+        self._poll_at = time.monotonic() + conf.get().poll_interval
+        if get_engine().queued_names():
+            self._ring_all(WORK + NEW_QUEUE)
 
     def _rescue(self) -> None:
         now = time.monotonic()
@@ -111,26 +123,27 @@ class Maintenance:
             return
         self._rescue_at = now + conf.get().heartbeat
         # Who could not write himself for a while may not call others dead: on SQLite a long write blocks everybody.
-        if self._heartbeat is not None and self._heartbeat.has_written_for(conf.get().heartbeat):
+        if self._heartbeat.has_written_for(conf.get().heartbeat):
             for worker in queue.rescue_lost_workers():
                 worker_offline.send_robust(sender=Worker, worker=worker)
 
-    def _bury(self, slot: Slot) -> None:
-        """Rescue what a dead child of ours held, then free its place."""
-        if slot.worker_id:
-            child = Worker.objects.using(get_engine().alias).get(pk=slot.worker_id)
-            cause = _CAUSES[Death(slot.death)]
-            if cause == Cause.CANCELLED:
-                note_killed(slot.task_id, slot.claim_no)
-            endings = queue.rescue_child(child, {slot.task_id}, _how(slot), cause)
-            announce_finished([ending.task_id for ending in endings if ending.state.is_finished])
-        slot.clear()
+    def _bury(self, child: Child) -> None:
+        bury(self._board, child)
         self._ring_all(WORK)
 
+    def _relieve(self, child: Child) -> None:
+        """Give back what waits behind a task that keeps the child's own control thread from doing so."""
+        if tokens := child.tray.take_all():
+            child.given_back += len(tokens)
+            self._trying(
+                lambda: release(child.worker_id, f"{self._options.name}/{child.number}", tokens)
+            )
+            self._ring_all(WORK)
+
     def _is_drained(self) -> bool:
-        slots = [slot for slot in self._board.executors if slot.state != SlotState.FREE]
-        idle = all(slot.state == SlotState.ALIVE and slot.empty_claims >= 2 for slot in slots)
-        return self._has_promoted and idle and bool(slots)
+        up = [child for child in self._board.children if child.state != ChildState.FREE]
+        idle = all(child.state == ChildState.ALIVE and child.empty_claims >= 2 for child in up)
+        return self._has_promoted and idle and bool(up)
 
     # -- wake-ups ---------------------------------------------------------------------------------------------------
 
@@ -161,8 +174,8 @@ class Maintenance:
         return WORK + NEW_QUEUE
 
     def _ring_all(self, what: bytes) -> None:
-        for bell in self._bells[1:]:
-            bell.ring(what)
+        for child in self._board.children:
+            child.bell.ring(what)
 
     # -- trouble ----------------------------------------------------------------------------------------------------
 
@@ -191,13 +204,8 @@ class Maintenance:
                 self._wake.wait(0.5)
 
 
-def _how(slot: Slot) -> str:
-    """Say how a child died, as the sentence "The worker …." goes on."""
-    if slot.death == Death.TIMEOUT:
-        return "was killed: the task did not leave within its timeout and grace"
-    if slot.death == Death.CANCEL:
-        return "was killed: the task was cancelled and did not leave within its grace"
-    if slot.death == Death.SHUTDOWN:
-        return "was stopped while the task ran"
-    code = slot.exit_code
-    return f"was killed by signal {-code}" if code < 0 else f"died with exit code {code}"
+def _is_stuck(child: Child) -> bool:
+    """Claims wait on the tray of a child whose control thread does not come to look."""
+    unmoved = (time.monotonic_ns() - child.moved_at) / 1e9
+    is_up = child.state == ChildState.ALIVE
+    return is_up and min(unmoved, child.silence()) > STUCK_AFTER and len(child.tray) > 0

@@ -1,41 +1,43 @@
-"""Prefetch: how many tasks an executor may hold beyond the one that it runs."""
+"""Prefetch: how many claims a child may hold beyond those that it runs."""
 
 from __future__ import annotations
 
-from taskhub.engines.rows import Ending
+STUCK_AFTER = 0.1  # seconds: who has waited so long on the tray is given back
 
-_BUFFERED_SECONDS = 0.05  # how much work may lie ready
-_MOST = 100
+_AHEAD_SECONDS = 0.05  # how much work may lie ready
+_MOST_AHEAD = 200
 _MEMORY = 0.2  # weight of the newest duration in the running mean
 
 
 class Prefetch:
     """Claims ahead only while tasks are short; when one turns out long, what waits behind it is given back."""
 
-    stuck_after = 0.1  # seconds
-
-    def __init__(self) -> None:
+    def __init__(self, slots: int) -> None:
+        self._slots = slots
         self._mean: float | None = None
 
-    def learn(self, ending: Ending) -> None:
+    def learn(self, seconds: float) -> None:
         """Take the duration of a run into account."""
-        took = max(0.0, (ending.finished_at - ending.started_at).total_seconds())
-        self._mean = took if self._mean is None else self._mean + _MEMORY * (took - self._mean)
+        self._mean = (
+            seconds if self._mean is None else self._mean + _MEMORY * (seconds - self._mean)
+        )
 
     @property
-    def target(self) -> int:
-        """How many claims to hold: one until something is known."""
+    def ahead(self) -> int:
+        """How many claims may lie ready: none until something is known."""
         if self._mean is None:
-            return 1
-        return max(1, min(_MOST, int(_BUFFERED_SECONDS / max(self._mean, 1e-6))))
-
-    def room(self, buffered: int, *, is_busy: bool, busy_for: float) -> int:
-        """Return how many to claim now; refills when half is used up, not for each one."""
-        target = self.target
-        if is_busy and (target == 1 or busy_for > _BUFFERED_SECONDS):
             return 0
-        return target - buffered if buffered <= target // 2 and buffered < target else 0
+        fitting = self._slots * _AHEAD_SECONDS / max(self._mean, 1e-6)
+        return int(min(max(_MOST_AHEAD, self._slots), fitting))
 
-    def is_stuck(self, busy_for: float) -> bool:
-        """Tell whether the running task is too long for others to wait behind it."""
-        return busy_for > self.stuck_after
+    def room(self, out: int, waiting: int, unmoved: float) -> int:
+        """Return how many to claim now, with `out` not ended, `waiting` of them for `unmoved` seconds.
+
+        Refills when half of what may lie ready is used up, not for each one; and not while the slots are all busy with
+        tasks that take longer than expected.
+        """
+        free = max(0, self._slots - out)
+        ahead = self.ahead
+        if not free and (unmoved > _AHEAD_SECONDS or waiting > ahead // 2):
+            return 0
+        return max(0, self._slots + ahead - out)

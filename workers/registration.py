@@ -1,41 +1,53 @@
-"""Registration: the rows by which a worker and its children are known."""
+"""Registration: the rows by which a worker and its children are known, and the signs of life in them."""
 
 from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Collection
+from collections.abc import Mapping
+from typing import Any, cast
+
+from django.db.models import Case, Field, Value, When
 
 from taskhub import __version__, registry
 from taskhub.engines import get_engine
 from taskhub.models import Worker
 from taskhub.models.worker import WorkerKind
 from taskhub.signals import worker_online
+from workers.board import Child
 from workers.options import WorkerOptions
+from workers.statistics import Statistics
 
 
 def worker(options: WorkerOptions, pid: int) -> int:
     """Write the row of a whole worker and announce it; return its id."""
     row = _create(
         kind=WorkerKind.WORKER, name=options.name, pid=pid, queues=sorted(options.queues.items()),
-        tasks=[definition.identifier for definition in registry.all_definitions()], slots=options.processes,
+        tasks=[definition.identifier for definition in registry.all_definitions()], slots=options.slots,
     )  # fmt: skip
     worker_online.send_robust(sender=Worker, worker=row)
     return row.pk
 
 
-def child(parent_id: int, name: str) -> int:
+def child(parent_id: int, name: str, place: Child) -> int:
     """Write the row of the calling child process; return its id."""
     return _create(
-        kind=WorkerKind.EXECUTOR, parent_id=parent_id, name=name, pid=os.getpid(), slots=1
+        kind=place.kind, parent_id=parent_id, name=name, pid=os.getpid(), slots=len(place.slots)
     ).pk
 
 
-def heartbeat(ids: Collection[int]) -> None:
-    """Write a sign of life of these processes; whoever was declared lost too early is back."""
+def heartbeat(signs: Mapping[int, Statistics]) -> None:
+    """Write signs of life and statistics by id, in one statement; who was declared lost too early is back."""
     engine = get_engine()
-    rows = Worker.objects.using(engine.alias).filter(pk__in=ids)
-    rows.update(heartbeat_at=engine.clock(), stopped_at=None, is_lost=False)
+    rows = Worker.objects.using(engine.alias).filter(pk__in=signs)
+    columns = {
+        name: Case(
+            *(When(pk=pk, then=Value(getattr(sign, name))) for pk, sign in signs.items()),
+            output_field=cast("Field[Any, Any]", Worker._meta.get_field(name)),
+        )
+        for name in Statistics._fields
+    }
+    rows.update(heartbeat_at=engine.clock(), stopped_at=None, is_lost=False, **columns)
 
 
 def stopped(*ids: int) -> None:

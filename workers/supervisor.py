@@ -13,35 +13,51 @@ from types import FrameType
 
 from django.db import connections
 
-from taskhub import registry
-from workers.bell import STOP, Bell
-from workers.board import Board, Death, Slot, SlotState, Stop
+from taskhub import conf, registry
+from taskhub.engines import get_engine
+from taskhub.models.worker import WorkerKind
+from workers.bell import STOP, Bell, Lifeline
+from workers.board import Board, Child, ChildState, Death, Stop
+from workers.coroutines import EventLoop
 from workers.executor import Executor
+from workers.heartbeat import gives_sign
 from workers.maintenance import Maintenance
 from workers.options import WorkerOptions
+from workers.reloading import Reloading
+from workers.threads import ThreadPool
 
 logger = logging.getLogger("taskhub.worker")
 
 _LOOK_EVERY = 0.1  # seconds
 _CRASH_SECONDS = 2.0  # a child that lives shorter is started again with a growing pause
 _LONGEST_PAUSE = 10.0
+_RUNNERS: dict[WorkerKind, type[Executor | ThreadPool | EventLoop]] = {
+    WorkerKind.EXECUTOR: Executor,
+    WorkerKind.THREADS: ThreadPool,
+    WorkerKind.ASYNC: EventLoop,
+}
 
 
 class Supervisor:
-    """One `runworker`: a maintenance child in slot 0 and executors in the others."""
+    """One `runworker`: a maintenance child in place 0, and those that run tasks in the others."""
 
     def __init__(self, options: WorkerOptions) -> None:
         self._options = options
-        self._board = Board(1 + options.processes)
-        self._bells = [Bell() for _ in self._board.slots]
+        self._board = Board(options.kinds)
         self._bell = Bell()  # rung by signals
-        self._start_after = [0.0] * len(self._board.slots)
-        self._pauses = [0.0] * len(self._board.slots)
+        self._lifeline = Lifeline()
+        self._reloading = Reloading(is_watching=options.is_reloading)
+        self._start_after = [0.0] * len(self._board.all)
+        self._pauses = [0.0] * len(self._board.all)
         self._stop_deadline: float | None = None
 
     def run(self) -> int:
-        """Work until told to stop (SIGTERM or SIGINT, twice: at once) or, when draining, until nothing is left."""
+        """Work until told to stop (SIGTERM or SIGINT, twice: at once) or, when draining, until nothing is left.
+
+        After SIGHUP it goes on as a new program under its pid, when the new code passes its trial.
+        """
         registry.load()
+        get_engine().notice_dead_peers()
         connections.close_all()
         self._catch_signals()
         gc.collect()
@@ -50,50 +66,53 @@ class Supervisor:
             self._reap()
             self._start_missing()
             self._kill_overdue()
+            if self._reloading.is_due():
+                self._stop(Stop.GRACEFUL)
             self._bell.wait(_LOOK_EVERY)
+        self._reloading.go_on()
         return 0
 
     def _is_needed(self) -> bool:
         return not self._board.stop or any(
-            slot.state != SlotState.FREE for slot in self._board.slots
+            child.state != ChildState.FREE for child in self._board.all
         )
 
     # -- children ---------------------------------------------------------------------------------------------------
 
     def _start_missing(self) -> None:
         now = time.monotonic()
-        for slot in self._board.slots:
-            is_wanted = not self._board.stop or (slot.number == 0 and self._are_executors_left())
-            if slot.state == SlotState.FREE and is_wanted and now >= self._start_after[slot.number]:
-                self._fork(slot)
+        for child in self._board.all:
+            is_wanted = not self._board.stop or (child.number == 0 and self._are_children_left())
+            is_time = now >= self._start_after[child.number]
+            if child.state == ChildState.FREE and is_wanted and is_time:
+                self._fork(child)
 
-    def _are_executors_left(self) -> bool:
-        return any(slot.state != SlotState.FREE for slot in self._board.executors)
+    def _are_children_left(self) -> bool:
+        return any(child.state != ChildState.FREE for child in self._board.children)
 
-    def _fork(self, slot: Slot) -> None:
-        slot.clear()
-        slot.born_at = time.monotonic_ns()
-        slot.state = SlotState.STARTING
+    def _fork(self, child: Child) -> None:
+        child.clear()
+        child.born_at = time.monotonic_ns()
+        child.state = ChildState.STARTING
         sys.stdout.flush()
         sys.stderr.flush()
         pid = os.fork()
         if pid:
-            slot.pid = pid
+            child.pid = pid
             return
-        self._become(slot)
+        self._become(child)
 
-    def _become(self, slot: Slot) -> None:
+    def _become(self, child: Child) -> None:
         """The life of a child: never returns."""
         code = 1
         try:
             _ignore_signals()
             signal.set_wakeup_fd(-1)
-            main: Callable[[], None]
-            if slot.number == 0:
-                main = Maintenance(self._options, self._board, self._bells).run
+            self._lifeline.hold()
+            if child.number == 0:
+                Maintenance(self._options, self._board, self._lifeline).run()
             else:
-                main = Executor(self._options, self._board, slot, self._bells[slot.number]).run
-            main()
+                _RUNNERS[child.kind](self._options, self._board, child, self._lifeline).run()
             code = 0
         except BaseException:
             logger.exception("A child of the worker failed.")
@@ -102,84 +121,91 @@ class Supervisor:
             os._exit(code)
 
     def _reap(self) -> None:
-        for slot in self._board.slots:
-            if slot.state not in (SlotState.STARTING, SlotState.ALIVE) or not slot.pid:
-                continue
-            pid, status = os.waitpid(slot.pid, os.WNOHANG)
-            if pid:
-                self._note_death(slot, os.waitstatus_to_exitcode(status))
+        for child in self._board.all:
+            if child.is_up and child.pid:
+                pid, status = os.waitpid(child.pid, os.WNOHANG)
+                if pid:
+                    self._note_death(child, os.waitstatus_to_exitcode(status))
 
-    def _note_death(self, slot: Slot, code: int) -> None:
-        if slot.death == Death.SHUTDOWN:
-            logger.info(
-                "Child %d was killed: its task outlasted the shutdown timeout.", slot.number
-            )
-        elif code or not self._board.stop:
+    def _note_death(self, child: Child, code: int) -> None:
+        number = child.number
+        if child.death == Death.SHUTDOWN:
+            logger.info("Child %d was killed: its task outlasted the shutdown timeout.", number)
+        elif code:
             logger.warning(
-                "Child %d (pid %d) of the worker ended with %d.", slot.number, slot.pid, code
+                "Child %d (pid %d) of the worker ended with %d.", number, child.pid, code
             )
-        lived = (time.monotonic_ns() - slot.born_at) / 1e9
-        number = slot.number
+        lived = (time.monotonic_ns() - child.born_at) / 1e9
+        is_crash = code != 0 and lived < _CRASH_SECONDS
         self._pauses[number] = (
-            min(_LONGEST_PAUSE, self._pauses[number] * 2 + 0.1) if lived < _CRASH_SECONDS else 0.0
+            min(_LONGEST_PAUSE, self._pauses[number] * 2 + 0.1) if is_crash else 0.0
         )
         self._start_after[number] = time.monotonic() + self._pauses[number]
-        slot.exit_code = code
-        if number == 0 or (code == 0 and not slot.task_id):
-            slot.clear()
+        child.exit_code = code
+        if number == 0:
+            child.clear()
         else:
-            slot.state = SlotState.DEAD  # maintenance looks every tenth of a second
+            child.state = ChildState.DEAD  # maintenance looks every tenth of a second
 
     # -- deadlines --------------------------------------------------------------------------------------------------
 
     def _kill_overdue(self) -> None:
         is_late = self._stop_deadline is not None and time.monotonic() > self._stop_deadline
         must_stop = self._board.stop == Stop.NOW or is_late
-        for slot in self._board.executors:
-            if slot.state not in (SlotState.STARTING, SlotState.ALIVE) or slot.death:
+        for child in self._board.children:
+            if not child.is_up or child.death:
                 continue
-            if slot.is_overdue:
-                self._kill(slot, Death.TIMEOUT, lambda slot: slot.is_overdue)
-            elif slot.is_cancel_overdue:
-                self._kill(slot, Death.CANCEL, lambda slot: slot.is_cancel_overdue)
+            if death := _overdue(child):
+                self._kill(child, death, lambda child: _overdue(child) is not None)
             elif must_stop:
-                self._kill(slot, Death.SHUTDOWN, lambda _: True)
+                self._kill(child, Death.SHUTDOWN, lambda _: True)
+            elif not gives_sign(child):
+                self._kill(child, Death.SILENT, lambda child: not gives_sign(child))
+        maintenance = self._board.maintenance
+        if maintenance.is_up and maintenance.silence() > conf.get().lease / 2:
+            logger.error("The maintenance child gives no sign of life and is replaced.")
+            os.kill(maintenance.pid, signal.SIGKILL)
 
-    def _kill(self, slot: Slot, death: Death, is_still_due: Callable[[Slot], bool]) -> None:
+    def _kill(self, child: Child, death: Death, is_still_due: Callable[[Child], bool]) -> None:
         """Stop, look again, then kill or go on: without that most kills at a deadline would hit the next task."""
-        os.kill(slot.pid, signal.SIGSTOP)
-        _await_stopped(slot.pid)
-        if is_still_due(slot):
-            slot.death = death
-            os.kill(slot.pid, signal.SIGKILL)
-        else:
-            os.kill(slot.pid, signal.SIGCONT)
+        os.kill(child.pid, signal.SIGSTOP)
+        os.waitid(os.P_PID, child.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
+        if not is_still_due(child):
+            os.kill(child.pid, signal.SIGCONT)
+            return
+        for slot in child.slots:
+            slot.is_culprit = slot.overdue is not None
+        child.death = death
+        os.kill(child.pid, signal.SIGKILL)
 
     # -- signals ----------------------------------------------------------------------------------------------------
 
     def _catch_signals(self) -> None:
         signal.set_wakeup_fd(self._bell.write_fd, warn_on_full_buffer=False)
         signal.signal(signal.SIGCHLD, lambda *_: None)
+        signal.signal(signal.SIGHUP, lambda *_: self._reloading.ask())
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._on_stop)
 
     def _on_stop(self, number: int, frame: FrameType | None) -> None:
-        self._board.stop = Stop.GRACEFUL if not self._board.stop else Stop.NOW
+        self._reloading.forget()
+        self._stop(Stop.GRACEFUL if not self._board.stop else Stop.NOW)
+
+    def _stop(self, how: Stop) -> None:
+        self._board.stop = how
         if self._stop_deadline is None:
             self._stop_deadline = time.monotonic() + self._options.shutdown_timeout
-        for bell in self._bells:
-            bell.ring(STOP)
+        for child in self._board.all:
+            child.bell.ring(STOP)
+
+
+def _overdue(child: Child) -> Death | None:
+    """Return why a child is to be killed for what it runs, if it is."""
+    return next((death for slot in child.slots if (death := slot.overdue)), None)
 
 
 def _ignore_signals() -> None:
     """Leave Ctrl-C, which reaches all processes of a terminal, to the supervisor. Programs of tasks still hear it."""
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda *_: None)
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-    signal.signal(signal.SIGHUP, signal.SIG_DFL)
-
-
-def _await_stopped(pid: int) -> None:
-    """Wait until a child that was sent SIGSTOP has stopped or died; its death is left for `_reap` to find."""
-    flags = os.WSTOPPED | os.WEXITED | os.WNOWAIT
-    os.waitid(os.P_PID, pid, flags)

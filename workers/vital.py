@@ -22,7 +22,7 @@ def start(work: Callable[[], object], name: str) -> threading.Thread:
 def _run(work: Callable[[], object], name: str) -> None:
     try:
         work()
-    except Exception:
+    except BaseException:  # whatever it was, the thread is gone
         logger.exception(
             "The thread %s failed; its process ends, and others rescue its tasks.", name
         )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar
 
@@ -12,7 +11,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.utils import InterfaceError
 from django.utils import timezone
 
-from taskhub.engines.rows import CLAIM_COLUMNS, ZEROES, Claim, Ending, NewTask
+from taskhub.engines.rows import CLAIM_COLUMNS, NOTHING, ZEROES, Claim, Ending, NewTask, Skip
 from taskhub.engines.wakeups import Kind, Waiter
 from taskhub.models.result import Outcome
 from taskhub.states import FINISHED, TaskState
@@ -53,8 +52,11 @@ class Engine:
         """Return the database's time."""
         return timezone.now()
 
-    def limit_statements(self, seconds: float) -> None:
-        """Let this connection's statements fail after so many seconds, where the database can do that."""
+    def limit_waits(self, *, locks: float, statements: float | None = None) -> None:
+        """Let statements of this connection fail that wait longer for a lock, or take longer, where it can be done."""
+
+    def notice_dead_peers(self) -> None:
+        """Let connections made from now on notice that the other side is gone, where the driver can be told."""
 
     # -- enqueue ----------------------------------------------------------------------------------------------------
 
@@ -82,20 +84,20 @@ class Engine:
     # -- claim ------------------------------------------------------------------------------------------------------
 
     def claim(
-        self, worker_id: int, wanted: Sequence[tuple[str, int]], skip_names: Sequence[str] = ()
+        self, worker_id: int, wanted: Sequence[tuple[str, int]], skip: Skip = NOTHING
     ) -> list[Claim]:
         """Give the worker up to n tasks of each queue of `wanted`, in its order, and in claim order within a queue.
 
-        Takes nothing from paused queues, nothing that has expired, and no task named in `skip_names`. Never waits
-        for a row that another claimant has locked.
+        Takes nothing from paused queues, nothing that has expired, and nothing of `skip`. Never waits for a row that
+        another claimant has locked.
         """
         raise NotImplementedError
 
-    def is_claimable(self, queues: Sequence[str], skip_names: Sequence[str] = ()) -> bool:
+    def is_claimable(self, queues: Sequence[str], skip: Skip = NOTHING) -> bool:
         """Tell whether `claim` would find anything now (tasks locked by others included)."""
         if not queues:
             return False
-        sql, params = self._ready_ids(queues, 1, skip_names)
+        sql, params = self._ready_ids(queues, 1, skip)
         with self.connection.cursor() as cursor:
             cursor.execute(f"SELECT EXISTS ({sql})", params)
             return bool(cursor.fetchone()[0])
@@ -114,24 +116,24 @@ class Engine:
     def _next_queue_sql(self) -> str:
         return "SELECT min(queue) FROM taskhub_task WHERE state = 'queued' AND queue > %s"
 
-    def _ready_ids(
-        self, queues: Sequence[str], limit: int, skip_names: Sequence[str]
-    ) -> tuple[str, list[Any]]:
+    def _ready_ids(self, queues: Sequence[str], limit: int, skip: Skip) -> tuple[str, list[Any]]:
         """Return a SELECT of the ids that may be claimed, one indexed part a queue, and its parameters."""
         parts: list[str] = []
         params: list[Any] = []
         for queue in queues:
-            parts.append(f"SELECT id FROM ({self._ready_sql(limit, skip_names)}) AS q{len(parts)}")
-            params += self._ready_params(queue, skip_names)
+            parts.append(f"SELECT id FROM ({self._ready_sql(limit, skip)}) AS q{len(parts)}")
+            params += self._ready_params(queue, skip)
         return " UNION ALL ".join(parts), params
 
-    def _ready_sql(
-        self, limit: int, skip_names: Sequence[str], columns: str = "id", index_hint: str = ""
-    ) -> str:
-        skip = f" AND name NOT IN ({', '.join(['%s'] * len(skip_names))})" if skip_names else ""
+    def _ready_sql(self, limit: int, skip: Skip, columns: str = "id", index_hint: str = "") -> str:
+        skipped = "".join(
+            f" AND {column} NOT IN ({', '.join(['%s'] * len(values))})"
+            for column, values in (("name", skip.names), ("pool", skip.pools))
+            if values
+        )
         return (
             f"SELECT {columns} FROM taskhub_task{index_hint} WHERE {self._queue_is} "
-            f"AND (expires_at IS NULL OR expires_at > %s){skip} "
+            f"AND (expires_at IS NULL OR expires_at > %s){skipped} "
             "AND NOT EXISTS (SELECT 1 FROM taskhub_queue WHERE taskhub_queue.name = %s AND is_paused) "
             f"ORDER BY {self._claim_order} LIMIT {int(limit)}"
         )
@@ -139,8 +141,8 @@ class Engine:
     _queue_is = "state = 'queued' AND queue = %s"
     _claim_order = "priority DESC, position, id"
 
-    def _ready_params(self, queue: str, skip_names: Sequence[str]) -> list[Any]:
-        return [queue, *self._adapt([timezone.now()]), *skip_names, queue]
+    def _ready_params(self, queue: str, skip: Skip) -> list[Any]:
+        return [queue, *self._adapt([timezone.now()]), *skip.names, *skip.pools, queue]
 
     def _claims(self, rows: Iterable[Sequence[Any]], queues: Sequence[str]) -> list[Claim]:
         """Build claims of rows and sort them: the database promises no order of what an UPDATE returns."""
@@ -171,16 +173,41 @@ class Engine:
         """Return ids of waiting tasks whose expiry has passed."""
         return self._ids_until_now(self._overdue, limit)
 
-    def seconds_to_next_due(self) -> float | None:
-        """Return the seconds until the next task is due (0 or less: overdue); None where nothing waits for its time."""
-        condition, _, column = self._due.rpartition(" ")
-        with self.connection.cursor() as cursor:
-            where = f"{condition} {column} IS NOT NULL"
-            cursor.execute(
-                f"SELECT {column} FROM taskhub_task WHERE {where} ORDER BY {column} LIMIT 1"
+    def upcoming(self) -> tuple[float | None, float | None]:
+        """Return the seconds until the next waiting task is due, and until the next expires (0 or less: overdue).
+
+        None where nothing waits for its time, or nothing expires. One statement.
+        """
+        first = []
+        for condition in (self._due, self._overdue):
+            rest, _, column = condition.rpartition(" ")
+            where = f"{rest} {column} IS NOT NULL"
+            first.append(
+                f"(SELECT {column} FROM taskhub_task WHERE {where} ORDER BY {column} LIMIT 1)"
             )
-            row = cursor.fetchone()
-        return None if row is None else (self._read_time(row[0]) - self.now()).total_seconds()
+        with self.connection.cursor() as cursor:
+            cursor.execute(f"SELECT {self._clock_sql}, {', '.join(first)}", [])
+            now, *times = map(self._read_time, cursor.fetchone())
+        due, overdue = (None if at is None else (at - now).total_seconds() for at in times)
+        return due, overdue
+
+    _clock_sql: ClassVar[str] = "strftime('%%Y-%%m-%%d %%H:%%M:%%f', 'now')"
+
+    def lost_workers(self, lease: float) -> list[int]:
+        """Return ids of processes without a sign of life for `lease` seconds, and of stopped ones that hold tasks."""
+        workers = "SELECT id FROM taskhub_worker WHERE"
+        holders = (
+            "SELECT worker_id FROM taskhub_task WHERE state = 'running' AND worker_id IS NOT NULL"
+        )
+        with self.connection.cursor() as cursor:
+            cursor.execute(
+                f"{workers} stopped_at IS NULL AND heartbeat_at < {self._ago_sql} "
+                f"UNION {workers} stopped_at IS NOT NULL AND id IN ({holders})",
+                [lease],
+            )
+            return [row[0] for row in cursor.fetchall()]
+
+    _ago_sql: ClassVar[str] = "strftime('%%Y-%%m-%%d %%H:%%M:%%f', 'now', '-' || %s || ' seconds')"
 
     def _ids_until_now(self, condition: str, limit: int) -> list[int]:
         column = condition.rpartition(" ")[2]
@@ -240,8 +267,7 @@ class Engine:
         if not is_asked or ending.state in FINISHED:
             return ending
         outcome = ending.outcome and Outcome.CANCELLED
-        return replace(
-            ending,
+        return ending._replace(
             state=TaskState.CANCELLED,
             outcome=outcome,
             delay=None,

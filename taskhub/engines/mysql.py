@@ -10,7 +10,7 @@ from django.db import transaction
 from django.db.models import DateTimeField, Func
 
 from taskhub.engines.base import Engine
-from taskhub.engines.rows import CLAIM_COLUMNS, Claim, NewTask
+from taskhub.engines.rows import CLAIM_COLUMNS, NOTHING, Claim, NewTask, Skip
 
 # A clean walk of the claim index is certain only when the optimizer is told so: its statistics may be old.
 _HINT = " FORCE INDEX (taskhub_task_claim)"
@@ -23,6 +23,8 @@ class MySQL(Engine):
     vendor = "mysql"
     _queue_is = "queued_in = %s"
     _due, _overdue = "due_at", "overdue_at"
+    _clock_sql = "UTC_TIMESTAMP(6)"
+    _ago_sql = "UTC_TIMESTAMP(6) - INTERVAL %s SECOND"
 
     def clock(self) -> Any:
         return Func(template="UTC_TIMESTAMP(6)", output_field=DateTimeField())
@@ -31,6 +33,14 @@ class MySQL(Engine):
         with self.connection.cursor() as cursor:
             cursor.execute("SELECT UTC_TIMESTAMP(6)")
             return self._read_time(cursor.fetchone()[0])  # type: ignore[no-any-return]
+
+    def limit_waits(self, *, locks: float, statements: float | None = None) -> None:
+        seconds = max(1, int(locks))
+        with self.connection.cursor() as cursor:
+            cursor.execute(
+                "SET SESSION lock_wait_timeout = %s, SESSION innodb_lock_wait_timeout = %s",
+                [seconds, seconds],
+            )
 
     def insert_many(self, rows: Sequence[NewTask]) -> list[int]:
         ids: list[int] = []
@@ -57,23 +67,21 @@ class MySQL(Engine):
         return self._step
 
     def _ready_sql(
-        self, limit: int, skip_names: Sequence[str], columns: str = "id", index_hint: str = _HINT
+        self, limit: int, skip: Skip, columns: str = "id", index_hint: str = _HINT
     ) -> str:
-        return super()._ready_sql(limit, skip_names, columns, index_hint)
+        return super()._ready_sql(limit, skip, columns, index_hint)
 
     def _next_queue_sql(self) -> str:
         return "SELECT min(queued_in) FROM taskhub_task WHERE queued_in > %s"
 
     def claim(
-        self, worker_id: int, wanted: Sequence[tuple[str, int]], skip_names: Sequence[str] = ()
+        self, worker_id: int, wanted: Sequence[tuple[str, int]], skip: Skip = NOTHING
     ) -> list[Claim]:
         rows: list[Sequence[Any]] = []
         with transaction.atomic(self.alias), self.connection.cursor() as cursor:
             for queue, limit in wanted:
-                sql = self._ready_sql(limit, skip_names, ", ".join(CLAIM_COLUMNS))
-                cursor.execute(
-                    f"{sql} FOR UPDATE SKIP LOCKED", self._ready_params(queue, skip_names)
-                )
+                sql = self._ready_sql(limit, skip, ", ".join(CLAIM_COLUMNS))
+                cursor.execute(f"{sql} FOR UPDATE SKIP LOCKED", self._ready_params(queue, skip))
                 rows += cursor.fetchall()
             if rows:
                 marks = ", ".join(["%s"] * len(rows))

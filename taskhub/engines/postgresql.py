@@ -7,14 +7,14 @@ from contextlib import AbstractContextManager, nullcontext
 from datetime import datetime
 from typing import Any
 
-from django.db import transaction
+from django.db import connections, transaction
 from django.db.models import DateTimeField, Func
 from django.db.utils import OperationalError
 
 from taskhub import conf
 from taskhub.engines.base import INSERT_COLUMNS, INSERT_START, RESULT_COLUMNS, Engine
 from taskhub.engines.listener import CHANNEL, Listener
-from taskhub.engines.rows import CLAIM_COLUMNS, Claim, Ending, NewTask
+from taskhub.engines.rows import CLAIM_COLUMNS, NOTHING, Claim, Ending, NewTask, Skip
 from taskhub.engines.wakeups import Debounce, Kind, Waiter
 from taskhub.states import FINISHED, TaskState
 
@@ -37,11 +37,20 @@ class PostgreSQL(Engine):
             cursor.execute("SELECT clock_timestamp()")
             return cursor.fetchone()[0]  # type: ignore[no-any-return]
 
-    def limit_statements(self, seconds: float) -> None:
+    def limit_waits(self, *, locks: float, statements: float | None = None) -> None:
         with self.connection.cursor() as cursor:
             cursor.execute(
-                "SELECT set_config('statement_timeout', %s, false)", [str(int(seconds * 1000))]
+                "SELECT set_config('lock_timeout', %s, false), set_config('statement_timeout', %s, false)",
+                [str(int(locks * 1000)), str(int((statements or 0) * 1000))],
             )
+
+    def notice_dead_peers(self) -> None:
+        options = connections.settings[self.alias].setdefault("OPTIONS", {})
+        for option, value in _KEEPALIVE.items():
+            options.setdefault(option, value)
+
+    _clock_sql = "clock_timestamp()"
+    _ago_sql = "clock_timestamp() - make_interval(secs => %s)"
 
     # -- enqueue ----------------------------------------------------------------------------------------------------
 
@@ -74,15 +83,15 @@ class PostgreSQL(Engine):
     # -- claim ------------------------------------------------------------------------------------------------------
 
     def claim(
-        self, worker_id: int, wanted: Sequence[tuple[str, int]], skip_names: Sequence[str] = ()
+        self, worker_id: int, wanted: Sequence[tuple[str, int]], skip: Skip = NOTHING
     ) -> list[Claim]:
         parts: list[str] = []
         params: list[Any] = []
         for queue, limit in wanted:
             parts.append(
-                f"q{len(parts)} AS MATERIALIZED ({self._ready_sql(limit, skip_names)} FOR UPDATE SKIP LOCKED)"
+                f"q{len(parts)} AS MATERIALIZED ({self._ready_sql(limit, skip)} FOR UPDATE SKIP LOCKED)"
             )
-            params += self._ready_params(queue, skip_names)
+            params += self._ready_params(queue, skip)
         picked = " UNION ALL ".join(f"SELECT id FROM q{number}" for number in range(len(parts)))
         # = ANY(ARRAY(…)) is an index scan of the primary key whatever the statistics say; a join may not be.
         sql = (
@@ -145,6 +154,12 @@ class PostgreSQL(Engine):
 
     def is_transient(self, error: BaseException) -> bool:
         return super().is_transient(error) or self.code_of(error)[:2] in self.troubles
+
+
+# A dead network is noticed after some 20 s instead of hours; seconds, but for the last: milliseconds.
+_KEEPALIVE = {
+    "keepalives_idle": 10, "keepalives_interval": 3, "keepalives_count": 3, "tcp_user_timeout": 20_000,
+}  # fmt: skip
 
 
 def _payload(row: NewTask) -> str:

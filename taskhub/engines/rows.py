@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -56,6 +56,11 @@ class Claim(NamedTuple):
     run_after: datetime | None
 
     @property
+    def fence(self) -> tuple[int, int]:
+        """What later writes of the claimant name, with its own id."""
+        return self.id, self.claim_no
+
+    @property
     def ready_at(self) -> datetime:
         """When it could first have been claimed: from then on it has waited for a worker."""
         return max(self.enqueued_at, self.run_after or self.enqueued_at)
@@ -69,8 +74,17 @@ class Claim(NamedTuple):
 CLAIM_COLUMNS = Claim._fields
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ending:
+class Skip(NamedTuple):
+    """What a claimant leaves to others: tasks by their names, and by the pool that they ask for."""
+
+    names: Sequence[str] = ()
+    pools: Sequence[str] = ()
+
+
+NOTHING = Skip()
+
+
+class Ending(NamedTuple):
     """How a claim ends: the task's next state and, with an `outcome`, the row of Result that it leaves.
 
     `delay` (seconds) is set where the task goes on waiting for its time. `value` is JSON text or None. An Ending
@@ -80,10 +94,10 @@ class Ending:
     task_id: int
     claim_no: int
     state: TaskState
-    outcome: str | None = None
-    attempt: int = 0
     started_at: datetime
     finished_at: datetime
+    outcome: str | None = None
+    attempt: int = 0
     value: str | None = None
     error_class: str = ""
     message: str = ""
@@ -99,3 +113,13 @@ class Ending:
     @property
     def waits_for(self) -> WaitsFor:
         return WaitsFor.NOTHING if self.delay is None else WaitsFor.TIME
+
+    @property
+    def fence(self) -> tuple[int, int]:
+        """The claim that it ends."""
+        return self.task_id, self.claim_no
+
+    @property
+    def seconds(self) -> float:
+        """How long the attempt took."""
+        return max(0.0, (self.finished_at - self.started_at).total_seconds())

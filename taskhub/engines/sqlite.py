@@ -10,7 +10,7 @@ from django.db import transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from taskhub.engines.base import Engine
-from taskhub.engines.rows import CLAIM_COLUMNS, Claim, NewTask
+from taskhub.engines.rows import CLAIM_COLUMNS, NOTHING, Claim, NewTask, Skip
 from taskhub.engines.wakeups import LOOK, Waiter, Wake
 
 
@@ -20,21 +20,25 @@ class SQLite(Engine):
     vendor = "sqlite"
     lock_rows = ""
 
+    def limit_waits(self, *, locks: float, statements: float | None = None) -> None:
+        with self.connection.cursor() as cursor:
+            cursor.execute(f"PRAGMA busy_timeout = {int(locks * 1000)}")
+
     def insert_many(self, rows: Sequence[NewTask]) -> list[int]:
         with transaction.atomic(self.alias):
             return super().insert_many(rows)
 
     def claim(
-        self, worker_id: int, wanted: Sequence[tuple[str, int]], skip_names: Sequence[str] = ()
+        self, worker_id: int, wanted: Sequence[tuple[str, int]], skip: Skip = NOTHING
     ) -> list[Claim]:
         queues = [queue for queue, _ in wanted]
-        if not self.is_claimable(queues, skip_names):
+        if not self.is_claimable(queues, skip):
             return []
         parts: list[str] = []
         params: list[Any] = []
         for queue, limit in wanted:
-            parts.append(f"SELECT id FROM ({self._ready_sql(limit, skip_names)})")
-            params += self._ready_params(queue, skip_names)
+            parts.append(f"SELECT id FROM ({self._ready_sql(limit, skip)})")
+            params += self._ready_params(queue, skip)
         with self.connection.cursor() as cursor:
             cursor.execute(
                 "UPDATE taskhub_task SET state = 'running', worker_id = %s, claim_no = claim_no + 1, "

@@ -7,7 +7,7 @@ from taskhub.queue.expire import expire_overdue
 from taskhub.queue.finish import finish
 from taskhub.queue.pause import pause, resume
 from taskhub.queue.progress import write_progress
-from taskhub.queue.promote import next_due, promote_due
+from taskhub.queue.promote import promote_due, upcoming
 from taskhub.queue.purge import purge
 from taskhub.queue.rescue import rescue_child, rescue_lost_workers
 from taskhub.queue.retry import retry, retry_where
@@ -21,7 +21,6 @@ __all__ = [
     "enqueue_many",
     "expire_overdue",
     "finish",
-    "next_due",
     "pause",
     "promote_due",
     "purge",
@@ -30,5 +29,6 @@ __all__ = [
     "resume",
     "retry",
     "retry_where",
+    "upcoming",
     "write_progress",
 ]

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 
 from django.db.utils import Error
 
 from taskhub.engines import Engine
-from taskhub.engines.rows import Claim
+from taskhub.engines.rows import NOTHING, Claim, Skip
 
 
 class Shares:
@@ -45,7 +45,7 @@ class Shares:
 
 
 def claim(
-    engine: Engine, worker_id: int, shares: Shares, count: int, skip_names: Sequence[str] = ()
+    engine: Engine, worker_id: int, shares: Shares, count: int, skip: Skip = NOTHING
 ) -> list[Claim]:
     """Claim up to `count` tasks for a child: each queue its share, then whatever is there.
 
@@ -55,12 +55,12 @@ def claim(
     empty: set[str] = set()
     try:
         while wanted := shares.divide(count - len(claims), without=empty):
-            claimed = engine.claim(worker_id, wanted, skip_names)
+            claimed = engine.claim(worker_id, wanted, skip)
             claims += claimed
             taken = Counter(claim.queue for claim in claimed)
             empty |= {queue for queue, share in wanted if taken[queue] < share}
             others = [queue for queue in shares.queues if queue not in empty]
-            if empty and not engine.is_claimable(others, skip_names):
+            if empty and not engine.is_claimable(others, skip):
                 break
     except Error:
         if not claims:  # else they are ours and must not be forgotten

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from dataclasses import replace
 
 from django.db.utils import Error
 
@@ -45,9 +44,11 @@ def finish(
         if endings[0].error_class == _NOT_STORABLE:
             raise
         return finish(engine, worker_id, worker_name, [_not_storable(endings[0], error)])
-    held = {(ending.task_id, ending.claim_no) for ending in recorded}
+    if len(recorded) == len(endings):
+        return recorded
+    held = {ending.fence for ending in recorded}
     for ending in endings:
-        if (ending.task_id, ending.claim_no) not in held:
+        if ending.fence not in held:
             logger.warning(
                 "StaleClaim: task %s, claim %s of worker %s: another claim has taken it over; the outcome %r was not "
                 "recorded.", ending.task_id, ending.claim_no, worker_name, ending.outcome or ending.state.value,
@@ -60,8 +61,8 @@ _NOT_STORABLE = f"{ResultNotStorable.__module__}.{ResultNotStorable.__qualname__
 
 def _not_storable(ending: Ending, error: Exception) -> Ending:
     logger.error("Task %s ended, but the database refused its outcome: %s", ending.task_id, error)
-    return replace(
-        ending, state=TaskState.FAILED, outcome=Outcome.FAILED, value=None, delay=None, failures=1, reason="",
+    return ending._replace(
+        state=TaskState.FAILED, outcome=Outcome.FAILED, value=None, delay=None, failures=1, reason="",
         is_attempt_spent=True,
         error_class=_NOT_STORABLE, fingerprint="",
         message=storable(f"The attempt ended as {ending.outcome}, but the database refused it: {error}", 1000),

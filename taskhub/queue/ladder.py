@@ -10,9 +10,18 @@ from taskhub.queue.transition import tasks
 from taskhub.states import TaskState
 
 
-def is_cancel_requested(task_id: int, claim_no: int, worker_id: int) -> bool:
-    """Tell whether somebody has asked to cancel the task that this claim runs."""
-    return _held(task_id, claim_no, worker_id).filter(cancel_requested_at__isnull=False).exists()
+def cancelled_claims(worker_id: int) -> set[tuple[int, int]]:
+    """Return (task id, claim number) of those claims of a child that somebody has asked to cancel."""
+    held = tasks().filter(
+        worker_id=worker_id, state=TaskState.RUNNING, cancel_requested_at__isnull=False
+    )
+    return set(held.values_list("id", "claim_no"))
+
+
+def held_claims(worker_id: int) -> list[tuple[int, int]]:
+    """Return (task id, claim number) of all that a child holds on record."""
+    held = tasks().filter(worker_id=worker_id, state=TaskState.RUNNING)
+    return list(held.values_list("id", "claim_no").order_by("id"))
 
 
 def note_raised(task_id: int, claim_no: int, worker_id: int) -> None:

@@ -28,6 +28,9 @@ def promote_due() -> int:
     return len(moved)
 
 
-def next_due() -> float | None:
-    """Return the seconds until the next task is due (0 or less: overdue), or None where nothing waits for its time."""
-    return get_engine().seconds_to_next_due()
+def upcoming() -> tuple[float | None, float | None]:
+    """Return the seconds until the next task is due, and until the next waiting one expires (0 or less: overdue).
+
+    None where nothing waits for its time, or nothing expires.
+    """
+    return get_engine().upcoming()

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Collection, Sequence
 from datetime import timedelta
 from enum import Enum
+from typing import Any
 
 from django.db import transaction
 
@@ -34,19 +35,27 @@ class Cause(Enum):
     TIMEOUT = "the task did not leave after its timeout"
     CANCELLED = "the task was cancelled and did not leave"
     RELEASED = "the worker was shut down"
+    INTERRUPTED = "another task that ran beside it had to be killed"
 
 
 def rescue_child(
-    child: Worker, started: Collection[int], how: str, cause: Cause = Cause.LOST
+    child: Worker,
+    started: Collection[int],
+    how: str,
+    cause: Cause = Cause.LOST,
+    *,
+    beside: Collection[int] = (),
 ) -> list[Ending]:
     """Free what a dead child held and mark it as stopped; return the endings recorded.
 
-    `started` names the tasks that it was really running: by `cause` they count one loss each, fail
-    as an attempt that timed out, end as cancelled, or go back; the others go back free. `how` says how the child died.
+    `started` names the tasks that are to answer for its death: by `cause` they count one loss each, fail as an attempt
+    that timed out, end as cancelled, or go back. Those that ran `beside` them count an interruption; all others, which
+    had not started, go back free. `how` says how the child died.
     """
     engine = get_engine()
     held = list(tasks().filter(worker=child, state=TaskState.RUNNING).order_by("id"))
-    endings = [_ending(engine, task, task.id in started, how, cause) for task in held]
+    causes = dict.fromkeys(beside, Cause.INTERRUPTED) | dict.fromkeys(started, cause)
+    endings = [_ending(engine, task, causes.get(task.id), how) for task in held]
     recorded = finish(engine, child.pk, child.name, endings)
     Worker.objects.using(engine.alias).filter(pk=child.pk, stopped_at__isnull=True).update(
         stopped_at=engine.clock(), is_lost=True
@@ -62,45 +71,49 @@ def rescue_lost_workers() -> list[Worker]:
     Each held task counts one loss: nobody is left to say which of them ran.
     """
     engine = get_engine()
-    limit = engine.now() - timedelta(seconds=conf.get().lease)
-    with transaction.atomic(engine.alias):
-        rows = Worker.objects.using(engine.alias).filter(
-            stopped_at__isnull=True, heartbeat_at__lt=limit
-        )
-        lost = list(rows.select_for_update(skip_locked=True).order_by("id"))
-        Worker.objects.using(engine.alias).filter(pk__in=[worker.pk for worker in lost]).update(
-            stopped_at=engine.clock(), is_lost=True
-        )
-    for worker in [*lost, *_children_of_the_dead(engine)]:
+    dead = engine.lost_workers(conf.get().lease)
+    lost = _declare_lost(engine, dead) if dead else []
+    others = set(dead) - {worker.pk for worker in lost}
+    for worker in [*lost, *(_still_holding(engine, others) if others else ())]:
         held = set(
             tasks().filter(worker=worker, state=TaskState.RUNNING).values_list("id", flat=True)
         )
         if held:
             logger.error(
                 "Worker %s gave no sign of life for %g s; rescuing %d tasks.",
-                worker,
-                conf.get().lease,
-                len(held),
-            )
+                worker, conf.get().lease, len(held),
+            )  # fmt: skip
             rescue_child(worker, held, f"gave no sign of life for {conf.get().lease:g} s")
     return lost
 
 
-def _children_of_the_dead(engine: Engine) -> Sequence[Worker]:
+def _declare_lost(engine: Engine, dead: Collection[int]) -> list[Worker]:
+    """Mark workers as lost, once over all rescuers, unless they have come back to life."""
+    limit = engine.now() - timedelta(seconds=conf.get().lease)
+    workers = Worker.objects.using(engine.alias)
+    with transaction.atomic(engine.alias):
+        silent = workers.filter(pk__in=dead, stopped_at__isnull=True, heartbeat_at__lt=limit)
+        lost = list(silent.select_for_update(skip_locked=True).order_by("id"))
+        workers.filter(pk__in=[worker.pk for worker in lost]).update(
+            stopped_at=engine.clock(), is_lost=True
+        )
+    return lost
+
+
+def _still_holding(engine: Engine, dead: Collection[int]) -> Sequence[Worker]:
     """Return stopped processes that still hold tasks: their rescuer died before it was done."""
-    holders = tasks().filter(state=TaskState.RUNNING).values("worker_id").distinct()
-    return list(Worker.objects.using(engine.alias).filter(pk__in=holders, stopped_at__isnull=False))
+    return list(Worker.objects.using(engine.alias).filter(pk__in=dead, stopped_at__isnull=False))
 
 
-def _ending(engine: Engine, task: Task, is_started: bool, how: str, cause: Cause) -> Ending:
+def _ending(engine: Engine, task: Task, cause: Cause | None, how: str) -> Ending:
     now = engine.now()
     claim = Claim(*(getattr(task, column) for column in CLAIM_COLUMNS))
     definition = _definition(task)
     attempt = Attempt(claim, definition, task.started_at or now, now)
-    if not is_started:
-        return attempt.given_back()
     message = f"The worker {how}."
     match cause:
+        case None:  # user code never saw it
+            return attempt.given_back()
         case Cause.TIMEOUT:
             what = {"error_class": path(TaskTimeout), "message": message}
             return failed(
@@ -112,15 +125,26 @@ def _ending(engine: Engine, task: Task, is_started: bool, how: str, cause: Cause
             return attempt.ending(
                 TaskState.QUEUED, Outcome.RELEASED, message=message, is_attempt_spent=False
             )
-    limit = (
-        conf.get().max_worker_losses
-        if definition.max_worker_losses is None
-        else definition.max_worker_losses
+    return _lost(attempt, cause, message)
+
+
+def _lost(attempt: Attempt, cause: Cause, message: str) -> Ending:
+    """Queue the task again and count a loss, or an interruption; at its limit it fails as WorkerLost."""
+    settings, definition = conf.get(), attempt.definition
+    is_loss = cause == Cause.LOST
+    if is_loss:
+        given = definition.max_worker_losses
+        limit = settings.max_worker_losses if given is None else given
+        count, counted = attempt.claim.losses + 1, {"losses": 1}
+    else:
+        limit, count = settings.max_interruptions, attempt.claim.interruptions + 1
+        counted = {"interruptions": 1}
+    what: dict[str, Any] = {"error_class": path(WorkerLost), "message": message, **counted}
+    if definition.on_worker_loss == "fail" or count >= limit:
+        return attempt.ending(TaskState.FAILED, Outcome.FAILED, **what)
+    return attempt.ending(
+        TaskState.QUEUED, Outcome.LOST if is_loss else Outcome.INTERRUPTED, **what
     )
-    what = {"error_class": path(WorkerLost), "message": message}
-    if definition.on_worker_loss == "fail" or task.losses + 1 >= limit:
-        return attempt.ending(TaskState.FAILED, Outcome.FAILED, losses=1, **what)
-    return attempt.ending(TaskState.QUEUED, Outcome.LOST, losses=1, **what)
 
 
 def _definition(task: Task) -> TaskDefinition:

@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from taskhub import queue
 from taskhub.engines import get_engine
-from taskhub.engines.rows import Claim, Ending
+from taskhub.engines.rows import Claim, Ending, Skip
 from taskhub.models import Outcome, Task, Worker
 from taskhub.models.worker import WorkerKind
 from taskhub.queue.claim import Shares
@@ -72,7 +72,9 @@ def claim(
 ) -> list[Claim]:
     """Claim as a child does."""
     weights = {queues: 1} if isinstance(queues, str) else queues
-    return queue.claim(get_engine(), worker.pk, Shares(weights), count, list(skip_names))
+    return queue.claim(
+        get_engine(), worker.pk, Shares(weights), count, Skip(names=list(skip_names))
+    )
 
 
 def ending(claimed: Claim, outcome: Outcome = Outcome.SUCCEEDED, **more: Any) -> Ending:

@@ -9,6 +9,7 @@ from django.utils import timezone
 
 from taskhub import queue
 from taskhub.engines import get_engine
+from taskhub.engines.rows import Skip
 from taskhub.models import Queue, Task
 from taskhub.queue.claim import Shares
 from taskhub.states import TaskState
@@ -102,10 +103,20 @@ def test_expired_tasks_are_not_claimed(worker, hub):
 
 def test_names_that_a_worker_does_not_know_are_left_to_others(worker, rival, hub):
     strange, known = make_task(name="shop.ship", priority=9), make_task()
-    assert hub.is_claimable(["default"], ["shop.ship"])
+    assert hub.is_claimable(["default"], Skip(names=["shop.ship"]))
     assert ids_of(claim(worker, 5, skip_names=["shop.ship", "shop.bill"])) == [known.pk]
-    assert not hub.is_claimable(["default"], ["shop.ship"])
+    assert not hub.is_claimable(["default"], Skip(names=["shop.ship"]))
     assert ids_of(claim(rival, 5)) == [strange.pk]
+
+
+def test_tasks_of_another_pool_are_left_to_others(worker, rival, hub):
+    other, any_pool, own = (make_task(pool=pool) for pool in ("async", "", "process"))
+    skip = Skip(pools=["async", "thread"])
+    assert hub.is_claimable(["default"], skip)
+    claims = hub.claim(worker.pk, [("default", 5)], skip)
+    assert ids_of(claims) == [any_pool.pk, own.pk]
+    assert not hub.is_claimable(["default"], skip)
+    assert ids_of(claim(rival, 5)) == [other.pk]
 
 
 def test_a_queue_that_is_empty_leaves_its_share_to_the_others(worker):

@@ -70,16 +70,16 @@ def test_promotion_goes_in_batches_the_longest_overdue_first():
 
 
 def test_next_due_counts_the_seconds_to_the_next_task():
-    assert queue.next_due() is None
+    assert queue.upcoming()[0] is None
     make_task(S.PENDING, waits_for=WaitsFor.SLOT, run_after=None)
     make_task(S.SUCCEEDED, run_after=ago(60))
-    assert queue.next_due() is None
+    assert queue.upcoming()[0] is None
     make_task(S.PENDING, run_after=ago(-600))
-    assert queue.next_due() == pytest.approx(600, abs=10)
+    assert queue.upcoming()[0] == pytest.approx(600, abs=10)
     make_task(S.RETRYING, run_after=ago(-60))
-    assert queue.next_due() == pytest.approx(60, abs=10)
+    assert queue.upcoming()[0] == pytest.approx(60, abs=10)
     make_task(S.PENDING, run_after=ago(60))
-    assert queue.next_due() == pytest.approx(-60, abs=10)
+    assert queue.upcoming()[0] == pytest.approx(-60, abs=10)
 
 
 def test_promotion_inside_a_long_transaction_goes_by_the_clock_of_now():

@@ -18,6 +18,7 @@ from django.utils import timezone
 
 from taskhub import monitor
 from taskhub.engines import get_engine
+from taskhub.engines.rows import Skip
 from taskhub.models import Task, Worker
 from taskhub.states import TaskState
 from tests.engines.builders import ago, make_task, new_task
@@ -55,11 +56,13 @@ SCENARIOS: dict[str, Callable[[], None]] = {
 STATEMENTS: dict[str, Callable[[], Any]] = {
     "claim": lambda: get_engine().claim(CLAIMANT.pk, [("default", FEW)]),
     "claim from two queues": lambda: get_engine().claim(
-        CLAIMANT.pk, [("default", FEW // 2), ("another", FEW // 2)], skip_names=["a", "b"]
+        CLAIMANT.pk,
+        [("default", FEW // 2), ("another", FEW // 2)],
+        Skip(names=["a", "b"], pools=["async"]),
     ),
     "due_ids": lambda: get_engine().due_ids(FEW),
     "overdue_ids": lambda: get_engine().overdue_ids(FEW),
-    "seconds_to_next_due": lambda: get_engine().seconds_to_next_due(),
+    "upcoming": lambda: get_engine().upcoming(),
     "queued_names": lambda: get_engine().queued_names(),
     "what a worker holds": lambda: list(
         monitor.tasks().filter(worker=HOLDER, state=TaskState.RUNNING).order_by("id")
@@ -320,7 +323,7 @@ def test_queue_stats_never_read_a_finished_task(table: Table):
 
 
 @pytest.mark.only_on("mysql")
-@pytest.mark.parametrize("statement", ["claim", "due_ids", "seconds_to_next_due", "queued_names"])
+@pytest.mark.parametrize("statement", ["claim", "due_ids", "upcoming", "queued_names"])
 @finished_only
 def test_the_optimizer_expects_few_rows_where_the_index_holds_few(table: Table, statement: str):
     seen = Observed(STATEMENTS[statement])
@@ -349,7 +352,7 @@ def test_the_hot_path_finds_what_is_there(table: Table):
     claims = Observed(STATEMENTS["claim"]).result
     names = Observed(STATEMENTS["queued_names"]).result
     due = Observed(STATEMENTS["due_ids"]).result
-    seconds = Observed(STATEMENTS["seconds_to_next_due"]).result
+    seconds, _ = Observed(STATEMENTS["upcoming"]).result
 
     assert len(claims) == FEW
     assert names == (

@@ -186,7 +186,7 @@ OPTIONS = {
     "a queue that is not declared": (["--queue", "post"], "'post': settings.TASKS declares the"),
     "a weight of nothing": (["--queue", "mail:0"], "a weight from 1 to 1000"),
     "a queue without a name": (["--queue", ":5"], "expected NAME or NAME:WEIGHT"),
-    "no processes": (["--processes", "0"], "--processes 0: expected 1 or more"),
+    "no processes": (["--processes", "0"], "--async are all 0: expected 1 or more"),
     "a negative timeout": (["--shutdown-timeout", "-1"], "expected seconds, zero or more"),
 }
 

@@ -1,0 +1,109 @@
+"""Work: what surrounds the execution of a claim in every kind of child: the board, the signals, the end handed back."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+
+from django.utils import timezone
+
+from taskhub import compat, registry, results, signals
+from taskhub.backend import TaskHubBackend, backend_alias
+from taskhub.context import Run
+from taskhub.engines.rows import Claim, Ending
+from taskhub.errors import DamagedTask, TaskhubError
+from taskhub.queue.verdict import Attempt, raised
+from workers.control import Control
+from workers.execution import Execution, definition_of
+from workers.outbox import Done
+
+logger = logging.getLogger("taskhub.worker")
+
+
+class Work:
+    """Begins and ends the runs of one child; safe to use from several threads."""
+
+    def __init__(self, control: Control) -> None:
+        self._control = control
+        self._backend = backend_alias()
+
+    def serve(self, number: int, execution: Execution, take: Callable[[], Claim | None]) -> None:
+        """Run what `take` gives in slot `number`, one after the other, until it gives nothing more."""
+        while (claim := take()) is not None:
+            run = self.begin(claim, number)
+            if run is None:
+                continue
+            try:
+                result = self.announce_start(run)
+                ending, is_recorded = execution.run(run)
+            finally:
+                self.leave(number)
+            self.end(run, ending, is_recorded=is_recorded, result=result)
+
+    def begin(self, claim: Claim, number: int) -> Run | None:
+        """Note on the board that slot `number` starts a claim; None where its row is damaged (it has failed then)."""
+        try:
+            definition = definition_of(claim)
+        except (TaskhubError, compat.InvalidTask, ValueError, TypeError) as error:
+            self._refuse(claim, error)
+            return None
+        run = Run(claim, definition, self._load_result)
+        self._control.child.slots[number].begin(
+            claim.id, claim.claim_no, run.deadline + definition.timeout_grace
+        )
+        self._control.runs[number] = run
+        return run
+
+    def leave(self, number: int) -> None:
+        """Note on the board that user code has ended."""
+        self._control.runs[number] = None
+        self._control.child.slots[number].end()
+
+    @property
+    def is_heard(self) -> bool:
+        """Somebody listens to what django.tasks tells of a run."""
+        return signals.has_receivers(compat.task_started) or signals.has_receivers(
+            compat.task_finished
+        )
+
+    def announce_start(self, run: Run) -> results.AsyncResult | None:
+        """Send `task_started`, where somebody listens; a failing receiver is logged (by Django) and harms nobody."""
+        if not self.is_heard:
+            return None
+        try:
+            result = results.of_claim(
+                run.claim, run.definition, self._control.worker_name, run.started_at, self._backend
+            )
+        except DamagedTask:  # running it says what is wrong
+            return None
+        compat.task_started.send_robust(sender=TaskHubBackend, task_result=result)
+        return result
+
+    def end(
+        self, run: Run, ending: Ending, *, is_recorded: bool, result: results.AsyncResult | None
+    ) -> None:
+        """Hand an ending over; where somebody listens to `task_finished`, send it for what is recorded."""
+        done = Done(run.claim, ending, run, is_recorded=is_recorded)
+        is_heard = result is not None and ending.outcome is not None and _has_own_receivers()
+        self._control.hand_back(done, wants_answer=is_heard)
+        if result is None:
+            return
+        recorded = done.wait() if is_heard else ending
+        if recorded is not None and recorded.state.is_finished:
+            finished = results.with_ending(result, recorded)
+            compat.task_finished.send_robust(sender=TaskHubBackend, task_result=finished)
+
+    def _refuse(self, claim: Claim, error: Exception) -> None:
+        """Fail a claim that cannot be run, alone."""
+        plain = registry.find(claim.name) or next(registry.all_definitions())
+        now = timezone.now()
+        damage = DamagedTask(f"The column options of this task is {claim.options!r:.200}: {error}")
+        self._control.hand_back(Done(claim, raised(Attempt(claim, plain, now, now), damage)))
+
+    def _load_result(self, claim: Claim) -> compat.TaskResult:  # type: ignore[type-arg]
+        return results.load(str(claim.id), self._backend)
+
+
+def _has_own_receivers() -> bool:
+    """Tell whether anybody listens to `task_finished` beside Django's own logging."""
+    return len(compat.task_finished.receivers) > 1
