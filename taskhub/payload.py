@@ -3,10 +3,12 @@
 import json
 import math
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 from taskhub.errors import DamagedTask, InvalidArguments
 from taskhub.text import is_storable
+
+K = TypeVar("K")
 
 _MAX_DEPTH = 100
 _MAX_BITS = 14_000  # some 4,200 digits: Python reads 4,300 (sys.int_info.default_max_str_digits)
@@ -118,18 +120,22 @@ def load_args(args: Any, kwargs: Any) -> tuple[list[Any], dict[str, Any]]:
     Raises:
         DamagedTask: the row was changed by hand into something that is not a list and an object.
     """
-    values: list[Any] = []
-    for column, stored, kind in (("args", args, list), ("kwargs", kwargs, dict)):
-        try:
-            value = json.loads(stored) if isinstance(stored, str | bytes) else stored
-        except ValueError as error:
-            raise DamagedTask(
-                f"The column {column} of this task is not JSON: {stored!r:.80} ({error})."
-            ) from error
-        if not isinstance(value, kind):
-            expected = "array" if kind is list else "object"
-            raise DamagedTask(
-                f"The column {column} of this task is {stored!r:.80}; expected a JSON {expected}."
-            )
-        values.append(value)
-    return values[0], values[1]
+    return _read("args", args, list), _read("kwargs", kwargs, dict)
+
+
+def _read(column: str, stored: Any, kind: type[K]) -> K:
+    try:
+        value = _DECODE(stored) if isinstance(stored, str) else stored
+    except ValueError as error:
+        raise DamagedTask(
+            f"The column {column} of this task is not JSON: {stored!r:.80} ({error})."
+        ) from error
+    if not isinstance(value, kind):
+        expected = "array" if kind is list else "object"
+        raise DamagedTask(
+            f"The column {column} of this task is {stored!r:.80}; expected a JSON {expected}."
+        )
+    return value
+
+
+_DECODE = json.JSONDecoder().decode

@@ -25,6 +25,7 @@ from workers.reports import Reports
 from workers.tray import END
 
 _LOOK_EVERY = 1.0  # seconds between looks while a task runs: cancellation, memory
+_TICK_EVERY = 1.0  # seconds between signs of life while nothing is to be done
 _IDLE_SECONDS = 60.0  # without being woken; maintenance looks more often, for all children
 
 
@@ -180,7 +181,7 @@ class Control:
         self._is_asleep = True
         if self._outbox and not len(self.child.tray):
             seconds = 0.0  # handed over while we decided how long to sleep
-        said = self.child.bell.wait(seconds, self._lifeline)
+        said = self._sleep(seconds)
         self._is_asleep = False
         if WORK in said or NEW_QUEUE in said:
             self._woken_at = time.monotonic()
@@ -188,6 +189,17 @@ class Control:
             self._intake.queues.expire()
         if runs := [run for run in self.runs if run is not None]:
             self._persistence.trying(lambda: self._cancellation.look(runs, is_told=CANCEL in said))
+
+    def _sleep(self, seconds: float) -> bytes:
+        """Wait for the bell, with signs of life; return what was said."""
+        said, until = b"", time.monotonic() + seconds
+        while not said and not self._lifeline.is_torn:
+            left = until - time.monotonic()
+            said = self.child.bell.wait(min(left, _TICK_EVERY), self._lifeline)
+            self.child.tick = time.monotonic_ns()
+            if left <= _TICK_EVERY:
+                break
+        return said
 
     def _nap(self) -> float:
         """Return how long there is nothing to do, unless the bell rings."""

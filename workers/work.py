@@ -13,11 +13,10 @@ from taskhub.context import Run
 from taskhub.engines.rows import Claim, Ending
 from taskhub.errors import DamagedTask, TaskhubError
 from taskhub.queue.verdict import Attempt, raised
+from taskhub.states import TaskState
 from workers.control import Control
 from workers.execution import Execution, definition_of
 from workers.outbox import Done
-
-logger = logging.getLogger("taskhub.worker")
 
 
 class Work:
@@ -26,6 +25,8 @@ class Work:
     def __init__(self, control: Control) -> None:
         self._control = control
         self._backend = backend_alias()
+        self._is_logged = signals.is_logged(logging.INFO)
+        self._is_failure_logged = signals.is_logged(logging.ERROR)
 
     def serve(self, number: int, execution: Execution, take: Callable[[], Claim | None]) -> None:
         """Run what `take` gives in slot `number`, one after the other, until it gives nothing more."""
@@ -61,20 +62,16 @@ class Work:
 
     @property
     def is_heard(self) -> bool:
-        """Somebody listens to what django.tasks tells of a run."""
-        return signals.has_receivers(compat.task_started) or signals.has_receivers(
-            compat.task_finished
+        """Somebody listens to what django.tasks tells of a run from its start."""
+        return (
+            self._is_logged
+            or signals.has_own_receivers(compat.task_started)
+            or signals.has_own_receivers(compat.task_finished)
         )
 
     def announce_start(self, run: Run) -> results.AsyncResult | None:
         """Send `task_started`, where somebody listens; a failing receiver is logged (by Django) and harms nobody."""
-        if not self.is_heard:
-            return None
-        try:
-            result = results.of_claim(
-                run.claim, run.definition, self._control.worker_name, run.started_at, self._backend
-            )
-        except DamagedTask:  # running it says what is wrong
+        if not self.is_heard or (result := self._result(run)) is None:
             return None
         compat.task_started.send_robust(sender=TaskHubBackend, task_result=result)
         return result
@@ -84,14 +81,24 @@ class Work:
     ) -> None:
         """Hand an ending over; where somebody listens to `task_finished`, send it for what is recorded."""
         done = Done(run.claim, ending, run, is_recorded=is_recorded)
-        is_heard = result is not None and ending.outcome is not None and _has_own_receivers()
-        self._control.hand_back(done, wants_answer=is_heard)
+        if result is None and self._is_failure_logged and ending.state == TaskState.FAILED:
+            result = self._result(run)
+        is_awaited = result is not None and signals.has_own_receivers(compat.task_finished)
+        self._control.hand_back(done, wants_answer=is_awaited)
         if result is None:
             return
-        recorded = done.wait() if is_heard else ending
+        recorded = done.wait() if is_awaited else ending
         if recorded is not None and recorded.state.is_finished:
             finished = results.with_ending(result, recorded)
             compat.task_finished.send_robust(sender=TaskHubBackend, task_result=finished)
+
+    def _result(self, run: Run) -> results.AsyncResult | None:
+        try:
+            return results.of_claim(
+                run.claim, run.definition, self._control.worker_name, run.started_at, self._backend
+            )
+        except DamagedTask:  # running it says what is wrong
+            return None
 
     def _refuse(self, claim: Claim, error: Exception) -> None:
         """Fail a claim that cannot be run, alone."""
@@ -102,8 +109,3 @@ class Work:
 
     def _load_result(self, claim: Claim) -> compat.TaskResult:  # type: ignore[type-arg]
         return results.load(str(claim.id), self._backend)
-
-
-def _has_own_receivers() -> bool:
-    """Tell whether anybody listens to `task_finished` beside Django's own logging."""
-    return len(compat.task_finished.receivers) > 1

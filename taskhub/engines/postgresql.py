@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from datetime import datetime
@@ -110,9 +111,9 @@ class PostgreSQL(Engine):
         if not all(ending.state in FINISHED and ending.outcome for ending in endings):
             return super().finish(worker_id, worker_name, endings)
         sql = _FINISH_AND_NOTIFY if self._should_notify(Kind.FINISHED.value) else _FINISH
-        columns = zip(*(_finish_row(ending) for ending in endings), strict=True)
+        rows = _ENCODE([_finish_row(ending) for ending in endings])
         with self._savepoint(), self.connection.cursor() as cursor:
-            cursor.execute(sql, [*map(list, columns), worker_id, worker_id, worker_name])
+            cursor.execute(sql, [rows, worker_id, worker_id, worker_name])
             held = set(cursor.fetchall())
         return [ending for ending in endings if (ending.task_id, ending.claim_no) in held]
 
@@ -176,25 +177,32 @@ _INSERT_AND_NOTIFY = f"WITH new AS ({_INSERT}) SELECT id, pg_notify('{CHANNEL}',
 _COPY = f"COPY taskhub_task (id, {', '.join(INSERT_COLUMNS)}) FROM STDIN"
 
 _FINISH_TYPES = {
-    "id": "bigint", "claim_no": "int", "state": "text", "started_at": "timestamptz", "finished_at": "timestamptz",
-    "failures": "int", "losses": "int", "interruptions": "int", "reason": "text", "outcome": "text", "value": "text",
-    "error_class": "text", "message": "text", "traceback": "text", "fingerprint": "text",
+    "id": "bigint", "claim_no": "int", "state": "text", "outcome": "text", "started_at": "timestamptz",
+    "finished_at": "timestamptz", "value": "text", "failures": "int", "losses": "int", "interruptions": "int",
+    "reason": "text", "error_class": "text", "message": "text", "traceback": "text", "fingerprint": "text",
 }  # fmt: skip
 
 
-def _finish_row(ending: Ending) -> tuple[Any, ...]:
-    return (
-        ending.task_id, ending.claim_no, ending.state.value, ending.started_at, ending.finished_at,
-        ending.failures, ending.losses, ending.interruptions, ending.reason, str(ending.outcome), ending.value,
-        ending.error_class, ending.message, ending.traceback, ending.fingerprint,
-    )  # fmt: skip
+def _finish_row(ending: Ending) -> dict[str, Any]:
+    """Return the fields of an ending as JSON; what is absent is empty."""
+    row: dict[str, Any] = {
+        "id": ending.task_id, "claim_no": ending.claim_no, "state": ending.state, "outcome": ending.outcome,
+        "started_at": ending.started_at.isoformat(), "finished_at": ending.finished_at.isoformat(),
+    }  # fmt: skip
+    if ending.value is not None:
+        row["value"] = ending.value
+    if ending.state != TaskState.SUCCEEDED:
+        row |= {name: getattr(ending, name) for name in _FAILURE_FIELDS}
+    return row
 
+
+_FAILURE_FIELDS = list(_FINISH_TYPES)[7:]
+_ENCODE = json.JSONEncoder(ensure_ascii=False, check_circular=False).encode
 
 # Rows are locked in the order of their ids before they are written; a Result is written only where the fence held.
 _FINISH = f"""
 WITH ended AS MATERIALIZED (
-    SELECT * FROM unnest({", ".join(f"%s::{kind}[]" for kind in _FINISH_TYPES.values())})
-        AS ended({", ".join(_FINISH_TYPES)})
+    SELECT * FROM json_to_recordset(%s) AS ended({", ".join(map(" ".join, _FINISH_TYPES.items()))})
 ), held AS MATERIALIZED (
     SELECT id, claim_no, attempt FROM taskhub_task
     WHERE id = ANY(ARRAY(SELECT id FROM ended)) AND state = 'running' AND worker_id = %s ORDER BY id FOR UPDATE
@@ -203,14 +211,14 @@ WITH ended AS MATERIALIZED (
 ), written AS (
     UPDATE taskhub_task AS task SET
         state = fenced.state, started_at = fenced.started_at, finished_at = fenced.finished_at,
-        failures = task.failures + fenced.failures, losses = task.losses + fenced.losses,
-        interruptions = task.interruptions + fenced.interruptions,
+        failures = task.failures + coalesce(fenced.failures, 0), losses = task.losses + coalesce(fenced.losses, 0),
+        interruptions = task.interruptions + coalesce(fenced.interruptions, 0),
         reason = coalesce(nullif(fenced.reason, ''), task.reason), unique_lock = NULL, worker_id = NULL
-    FROM fenced WHERE task.id = fenced.id AND task.id = ANY(ARRAY(SELECT id FROM fenced))
+    FROM fenced WHERE task.id = fenced.id
 ), recorded AS (
     INSERT INTO taskhub_result ({", ".join(RESULT_COLUMNS)})
-    SELECT id, claim_no, attempt, outcome, value::jsonb, error_class, message, traceback, fingerprint,
-        %s, %s, started_at, finished_at FROM fenced
+    SELECT id, claim_no, attempt, outcome, value::jsonb, coalesce(error_class, ''), coalesce(message, ''),
+        coalesce(traceback, ''), coalesce(fingerprint, ''), %s, %s, started_at, finished_at FROM fenced
 )
 SELECT id, claim_no FROM fenced"""
 # One notification a statement: the lateral row is computed once.
