@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar
 
 from django.db import connections, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
-from django.db.utils import InterfaceError
+from django.db.utils import Error, InterfaceError
 from django.utils import timezone
 
 from taskhub.engines.rows import CLAIM_COLUMNS, NOTHING, ZEROES, Claim, Ending, NewTask, Skip
@@ -34,6 +35,9 @@ class Engine:
     vendor: ClassVar[str]
     lock_rows: ClassVar[str] = " FOR UPDATE"
     has_wakeups: ClassVar[bool] = False
+    has_one_writer: ClassVar[bool] = (
+        False  # a transaction that writes keeps all others from writing
+    )
 
     def __init__(self, alias: str) -> None:
         self.alias = alias
@@ -57,6 +61,32 @@ class Engine:
 
     def notice_dead_peers(self) -> None:
         """Let connections made from now on notice that the other side is gone, where the driver can be told."""
+
+    @contextmanager
+    def impatient(self, seconds: float) -> Iterator[None]:
+        """Open a transaction in which no statement waits longer than this for a lock; not inside another one.
+
+        What waits longer raises an error that `is_conflict`; nothing of the block is written then.
+        """
+        before = self._limit_lock_wait(seconds)
+        try:
+            with transaction.atomic(self.alias, durable=True):
+                yield
+        finally:
+            if self.connection.connection is not None:
+                with suppress(Error):  # a broken connection has its own error under way
+                    self._restore_lock_wait(before)
+
+    def _limit_lock_wait(self, seconds: float) -> Any:
+        """Let the session wait at most so long for a lock; return how long it has waited so far."""
+        raise NotImplementedError
+
+    def _restore_lock_wait(self, before: Any) -> None:
+        raise NotImplementedError
+
+    def is_in_transaction(self) -> bool:
+        """Tell whether the calling thread is inside a transaction on its connection."""
+        return bool(self.connection.in_atomic_block)
 
     # -- enqueue ----------------------------------------------------------------------------------------------------
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
@@ -41,6 +42,17 @@ class MySQL(Engine):
                 "SET SESSION lock_wait_timeout = %s, SESSION innodb_lock_wait_timeout = %s",
                 [seconds, seconds],
             )
+
+    def _limit_lock_wait(self, seconds: float) -> Any:
+        with self.connection.cursor() as cursor:
+            cursor.execute("SELECT @@session.innodb_lock_wait_timeout")
+            before = cursor.fetchone()[0]
+        self._restore_lock_wait(max(1, math.ceil(seconds)))  # whole seconds only
+        return before
+
+    def _restore_lock_wait(self, before: Any) -> None:
+        with self.connection.cursor() as cursor:
+            cursor.execute(f"SET SESSION innodb_lock_wait_timeout = {int(before)}")
 
     def insert_many(self, rows: Sequence[NewTask]) -> list[int]:
         ids: list[int] = []

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import datetime
 from typing import Any
 
@@ -52,6 +52,14 @@ class PostgreSQL(Engine):
 
     _clock_sql = "clock_timestamp()"
     _ago_sql = "clock_timestamp() - make_interval(secs => %s)"
+
+    @contextmanager
+    def impatient(self, seconds: float) -> Iterator[None]:
+        with transaction.atomic(self.alias, durable=True):
+            with self.connection.cursor() as cursor:
+                wait = str(max(1, int(seconds * 1000)))  # 0 would mean for ever
+                cursor.execute("SELECT set_config('lock_timeout', %s, true)", [wait])
+            yield
 
     # -- enqueue ----------------------------------------------------------------------------------------------------
 

@@ -19,6 +19,21 @@ class SQLite(Engine):
 
     vendor = "sqlite"
     lock_rows = ""
+    has_one_writer = True
+
+    def _limit_lock_wait(self, seconds: float) -> Any:
+        with self.connection.cursor() as cursor:
+            before = cursor.execute("PRAGMA busy_timeout").fetchone()[0]
+            cursor.execute(f"PRAGMA busy_timeout = {int(seconds * 1000)}")
+        return before
+
+    def _restore_lock_wait(self, before: Any) -> None:
+        with self.connection.cursor() as cursor:
+            cursor.execute(f"PRAGMA busy_timeout = {int(before)}")
+
+    def is_in_transaction(self) -> bool:
+        raw = self.connection.connection  # a BEGIN by hand counts too
+        return super().is_in_transaction() or (raw is not None and raw.in_transaction)
 
     def limit_waits(self, *, locks: float, statements: float | None = None) -> None:
         with self.connection.cursor() as cursor:
