@@ -10,6 +10,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.core.signals import setting_changed
 
 _DAY = 86_400.0
+_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -25,6 +26,10 @@ class Settings:
     notify: bool = True  # LISTEN/NOTIFY on PostgreSQL; off behind PgBouncer in transaction mode
     max_payload_bytes: int = field(default=256 * 1024, metadata={"range": (1, 1 << 30)})
     max_result_bytes: int = field(default=1024 * 1024, metadata={"range": (1, 1 << 30)})
+    max_checkpoint_bytes: int = field(default=256 * 1024, metadata={"range": (1, 1 << 30)})
+    log_level: str = field(default="INFO", metadata={"choices": _LEVELS})
+    log_lines: int = field(default=200, metadata={"range": (0, 100_000)})  # kept of each attempt
+    log_bytes: int = field(default=65_536, metadata={"range": (1024, 1 << 24)})
     shutdown_timeout: float = field(default=30.0, metadata={"range": (0, _DAY)})
     cancel_grace: float = field(default=2.0, metadata={"range": (0, _DAY)})
     max_worker_losses: int = field(default=3, metadata={"range": (1, 1000)})
@@ -63,6 +68,9 @@ def _value_problem(value: Any, default: Any, metadata: Mapping[str, Any]) -> str
     if isinstance(default, tuple):
         fits = isinstance(value, list | tuple) and all(isinstance(item, str) for item in value)
         return None if fits else "a list of strings"
+    if isinstance(default, str):
+        choices = metadata["choices"]
+        return None if value in choices else f"one of {', '.join(map(repr, choices))}"
     number = int if isinstance(default, int) else (int, float)
     low, high = metadata["range"]
     fits = isinstance(value, number) and not isinstance(value, bool) and low <= value <= high

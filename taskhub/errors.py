@@ -30,6 +30,10 @@ class PayloadTooLarge(InvalidArguments):
     """A task's arguments are larger than TASKHUB["MAX_PAYLOAD_BYTES"]."""
 
 
+class InvalidCheckpoint(TaskhubError, ValueError):
+    """A checkpoint cannot be stored."""
+
+
 class UnknownTask(TaskhubError, LookupError):
     """No task is registered under this name."""
 
@@ -47,7 +51,7 @@ class IllegalTransition(TaskhubError):
 
 
 class StaleClaim(TaskhubError):
-    """Another claim has taken the task over; this outcome was not recorded."""
+    """Another claim has taken the task over: what this one does is not recorded any more."""
 
 
 class ResultNotStorable(TaskhubError):

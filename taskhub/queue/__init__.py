@@ -1,10 +1,12 @@
 """The life of a task. Nothing outside this package (and the engines that it calls) writes `Task.state`."""
 
 from taskhub.queue.cancel import cancel, cancel_by_tag, cancel_where
+from taskhub.queue.checkpoints import load_checkpoint, save_checkpoint
 from taskhub.queue.claim import claim
 from taskhub.queue.enqueue import enqueue, enqueue_many
 from taskhub.queue.expire import expire_overdue
 from taskhub.queue.finish import finish
+from taskhub.queue.loglines import write_lines
 from taskhub.queue.pause import pause, resume
 from taskhub.queue.progress import write_progress
 from taskhub.queue.promote import promote_due, upcoming
@@ -21,6 +23,7 @@ __all__ = [
     "enqueue_many",
     "expire_overdue",
     "finish",
+    "load_checkpoint",
     "pause",
     "promote_due",
     "purge",
@@ -30,5 +33,7 @@ __all__ = [
     "retry",
     "retry_where",
     "upcoming",
+    "save_checkpoint",
+    "write_lines",
     "write_progress",
 ]
