@@ -2,37 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
+import logging
 import time
-from collections.abc import Callable
-from dataclasses import FrozenInstanceError, dataclass, field
+from dataclasses import FrozenInstanceError
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.utils import timezone
-
-from taskhub import compat
-from taskhub.definition import TaskDefinition
-from taskhub.engines.rows import Claim
-from taskhub.errors import TaskAborted
+from taskhub import compat, conf
+from taskhub.errors import InvalidArguments, InvalidCheckpoint, TaskAborted
+from taskhub.payload import dump, normalize
+from taskhub.queue.checkpoints import load_checkpoint
+from taskhub.run import Run, current_run
 from taskhub.text import storable
 
-
-@dataclass(slots=True, eq=False)
-class Run:
-    """One execution of a claim, shared by the thread that runs it and the thread that talks to the database."""
-
-    claim: Claim
-    definition: TaskDefinition
-    load_result: Callable[[Claim], compat.TaskResult[Any, Any]]
-    started_at: datetime = field(default_factory=timezone.now)
-    started: float = field(default_factory=time.monotonic)
-    is_cancelled: bool = False
-    progress: tuple[float, str] | None = None
-
-    @property
-    def deadline(self) -> float:
-        """When its timeout is over, on the monotonic clock."""
-        return self.started + self.definition.timeout
+__all__ = ["Run", "TaskContext", "current_run"]
 
 
 class TaskContext(compat.TaskContext):  # type: ignore[type-arg]  # not subscriptable on Django 6
@@ -52,7 +37,8 @@ class TaskContext(compat.TaskContext):  # type: ignore[type-arg]  # not subscrip
     @property
     def task_result(self) -> compat.TaskResult[Any, Any]:  # type: ignore[override]
         """The task's result as of its start; read from the database when first asked for."""
-        result = self._result or self._run.load_result(self._run.claim)
+        run = self._run
+        result = self._result or run.ask(lambda engine: run.load_result(run.claim))
         object.__setattr__(self, "_result", result)
         return result
 
@@ -93,8 +79,77 @@ class TaskContext(compat.TaskContext):  # type: ignore[type-arg]  # not subscrip
         """
         if not _is_fraction(fraction):
             raise ValueError(f"update_progress({fraction!r}): expected a fraction from 0 to 1.")
-        self._run.progress = (float(fraction), storable(str(message), 500))
+        self._run.report(float(fraction), storable(str(message), 500))
+
+    def save_checkpoint(self, value: Any) -> None:
+        """Write down a JSON value that the next attempt can go on from; it is stored when this returns.
+
+        It stands beside the task's own transactions: save it after the commit of what it tells of, not inside. (Inside
+        a transaction of the queue's database on SQLite it is stored when that transaction ends.)
+
+        Raises:
+            InvalidCheckpoint: not JSON, or larger than TASKHUB["MAX_CHECKPOINT_BYTES"].
+            StaleClaim: another worker has taken the task over; leave, what you do is done again there.
+        """
+        self._run.save(_checkpoint_text(value, self._run))
+
+    async def asave_checkpoint(self, value: Any) -> None:
+        """See `save_checkpoint`; does not block the event loop."""
+        await asyncio.to_thread(self._run.save, _checkpoint_text(value, self._run))
+
+    def load_checkpoint(self, default: Any = None) -> Any:
+        """Return what was saved last, by this or an earlier attempt; `default` where nothing was.
+
+        Each call returns a value of its own. The first attempt asks nobody.
+        """
+        run = self._run
+        if run.checkpoint is not None:
+            return json.loads(run.checkpoint.text)
+        if run.claim.claim_no == 1:
+            return default
+        text = run.ask(lambda engine: load_checkpoint(engine, run.claim.id))
+        return default if text is None else json.loads(text)
+
+    async def aload_checkpoint(self, default: Any = None) -> Any:
+        """See `load_checkpoint`; does not block the event loop."""
+        return await asyncio.to_thread(self.load_checkpoint, default)
+
+    def log_info(self, message: object, *args: object) -> None:
+        """Add a line to the attempt's log, whatever the settings of `logging` are; `args` as in `logging`."""
+        self._run.add_line(logging.INFO, _formatted(message, args))
+
+    def log_warning(self, message: object, *args: object) -> None:
+        """See `log_info`."""
+        self._run.add_line(logging.WARNING, _formatted(message, args))
+
+    def log_error(self, message: object, *args: object) -> None:
+        """See `log_info`."""
+        self._run.add_line(logging.ERROR, _formatted(message, args))
 
 
 def _is_fraction(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= 1
+
+
+def _checkpoint_text(value: Any, run: Run) -> str:
+    try:
+        text = dump(normalize(value, "the checkpoint"))
+    except InvalidArguments as error:
+        raise InvalidCheckpoint(str(error)) from error
+    limit = conf.get().max_checkpoint_bytes
+    if len(text) * 4 > limit and (size := len(text.encode())) > limit:
+        raise InvalidCheckpoint(
+            f"The checkpoint of {run.definition.identifier} takes {size} bytes as JSON; the limit is {limit} "
+            "(settings.TASKHUB['MAX_CHECKPOINT_BYTES']). Store large data elsewhere and save a key to it."
+        )
+    return text
+
+
+def _formatted(message: object, args: tuple[object, ...]) -> str:
+    """Format as `logging` does; a mistake in a log line does not fail the task."""
+    if not args:
+        return str(message)
+    try:
+        return str(message) % args
+    except (TypeError, ValueError):
+        return f"{message} {args}"

@@ -43,6 +43,9 @@ class TaskDefinition(compat.Task):  # type: ignore[type-arg]
     atomic: bool = False
     sensitive: tuple[str, ...] = ()
     schedulable: bool = True
+    on_retry: Callable[[AsyncResult, BaseException], Any] | None = None
+    on_failure: Callable[[AsyncResult, BaseException], Any] | None = None
+    on_success: Callable[[AsyncResult], Any] | None = None
     stored: Mapping[str, Any] = field(default_factory=dict, compare=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -69,8 +72,9 @@ class TaskDefinition(compat.Task):  # type: ignore[type-arg]
         registry.register_new(self)
 
     def __reduce__(self) -> Any:
-        """Pickle without the function, which stands under this name as a task; unpickling imports nothing by name."""
-        values = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "func"}
+        """Pickle without its functions, which stand under this name as a task; unpickling imports nothing by name."""
+        functions = {"func", *options.HOOKS}
+        values = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in functions}
         return _restored, (values,)
 
     def using(self, **changes: Any) -> TaskDefinition:
@@ -135,7 +139,9 @@ class TaskDefinition(compat.Task):  # type: ignore[type-arg]
 
 def _restored(values: dict[str, Any]) -> TaskDefinition:
     # A function, and not a class method as in Django: Twisted breaks the pickling of those.
-    return TaskDefinition(func=registry.get(values["identifier"]).func, **values)
+    known = registry.get(values["identifier"])
+    hooks = {name: getattr(known, name) for name in options.HOOKS}
+    return TaskDefinition(func=known.func, **hooks, **values)
 
 
 @overload

@@ -36,8 +36,9 @@ _STORED = {  # what differs from the definition is kept in the row's `options`
     "atomic",
 }
 _OTHER = {"max_retries", "tags", "pool", "sensitive", "schedulable"}
+HOOKS = ("on_retry", "on_failure", "on_success")
 USABLE = _PLACE | _STORED | _OTHER
-DEFINABLE = (USABLE | {"name"}) - {"run_after"}
+DEFINABLE = (USABLE | {"name", *HOOKS}) - {"run_after"}
 
 
 def check_names(given: Mapping[str, Any], of: str, *, at_definition: bool = False) -> None:
@@ -53,6 +54,11 @@ def check_names(given: Mapping[str, Any], of: str, *, at_definition: bool = Fals
         if option == "name":
             raise InvalidOption(
                 f"{of}: a task's name is given once, in @task(name=…); .using() cannot change it."
+            )
+        if option in HOOKS:
+            raise InvalidOption(
+                f"{of}: {option} is given in @task({option}=…); .using() cannot change it, for a function cannot be "
+                "stored with the task."
             )
         close = get_close_matches(option, allowed, n=1)
         hint = (
@@ -156,6 +162,10 @@ def _exceptions(value: Any) -> bool:
     )
 
 
+def _hook(value: Any) -> bool:
+    return value is None or callable(value)
+
+
 def _bool(value: Any) -> bool:
     return isinstance(value, bool)
 
@@ -197,4 +207,5 @@ _RULES: dict[str, _Rule] = {
     "sensitive": (lambda value: all(map(_text(MAX_TAG), value)), "names of arguments"),
     "schedulable": (_bool, "True or False"),
     "takes_context": (_bool, "True or False"),
+    **dict.fromkeys(HOOKS, (_hook, "a function, called in the worker; or None")),
 }

@@ -9,6 +9,7 @@ from contextlib import suppress
 WORK = b"w"  # look for tasks
 CANCEL = b"c"  # look whether a running task is to be cancelled
 NEW_QUEUE = b"n"  # a queue has tasks that was not known
+REPORT = b"r"  # a running task has something to store, or waits for an answer
 STOP = b"s"  # look at the board
 
 

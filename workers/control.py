@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 import time
+from collections import deque
 
 from taskhub.context import Run
 from taskhub.engines import get_engine
@@ -12,7 +13,7 @@ from taskhub.engines.rows import Claim
 from taskhub.engines.wakeups import HOT_SECONDS
 from taskhub.queue import finish
 from workers import memory, registration, vital
-from workers.bell import CANCEL, NEW_QUEUE, WORK, Lifeline
+from workers.bell import CANCEL, NEW_QUEUE, REPORT, WORK, Lifeline
 from workers.board import Board, Child, ChildState
 from workers.cancellation import Cancellation
 from workers.intake import Intake
@@ -48,7 +49,9 @@ class Control:
         self._intake = Intake(options, child, self.worker_name, self._persistence)
         self._outbox = Outbox()
         self._cancellation = Cancellation(abort, child)
-        self._reports = Reports(self._persistence)
+        self._reports = Reports(lambda: child.worker_id)
+        self._hooks: set[Run] = set()  # of runs that have ended; each keeps its slot
+        self._late: deque[Run] = deque()  # ended, and logged something since
         self._is_registered = threading.Event()
         self.is_finished = False  # everything is recorded; nothing will come
         self._is_asleep = self._is_over = self._has_outgrown = False
@@ -91,6 +94,20 @@ class Control:
         if self._outbox.add(done) or wants_answer:
             self.wake_if_asleep()
 
+    def begin_hook(self, run: Run) -> None:
+        """Take note that a hook is going to be called: the slot of the run is not free yet."""
+        self._hooks.add(run)
+
+    def end_hook(self, run: Run) -> None:
+        """Take note that it has been called, and store what it has logged."""
+        self._late.append(run)
+        self._hooks.discard(run)
+        self.child.bell.ring()
+
+    def wake_to_report(self) -> None:
+        """Wake the thread: a running task has something to store or to ask for."""
+        self.child.bell.ring(REPORT)
+
     def wake_if_asleep(self) -> None:
         """Let the thread look for something to do: a slot has nothing to run, or somebody waits."""
         if self._is_asleep:
@@ -123,9 +140,9 @@ class Control:
             self._leave_orphaned()
         if self._is_leaving():
             self._intake.give_back()
-            self._is_over = not self._intake.out
+            self._is_over = not (self._intake.out or self._hooks or self._late)
         else:
-            self._intake.fill()
+            self._intake.fill(taken=len(self._hooks))
         self._listen(self._nap())
 
     def _is_leaving(self) -> bool:
@@ -141,9 +158,11 @@ class Control:
     def _record(self) -> None:
         """Write down what has ended, and what the running tasks report."""
         batch = self._outbox.take_all()
-        self._reports.write(
-            [run for run in self.runs if run is not None], [done.run for done in batch if done.run]
-        )
+        running = [run for run in self.runs if run is not None]
+        ended = [done.run for done in batch if done.run is not None]
+        ended += [self._late.popleft() for _ in range(len(self._late))]
+        if running or ended:
+            self._persistence.trying(lambda: self._reports.write(running, ended))
         if not batch:
             return
         self._intake.ended(len(batch))
@@ -208,8 +227,10 @@ class Control:
             return 0.0
         if self._outbox:
             return self._outbox.seconds_left if waiting and not self._board.stop else 0.0
+        if self._late:
+            return 0.0
         if waiting:
-            return STUCK_AFTER / 2
+            return min(STUCK_AFTER / 2, self._until_report())
         if out:
             return self._nap_while_busy([run for run in self.runs if run is not None])
         if self._options.is_draining or time.monotonic() - self._woken_at < HOT_SECONDS:
@@ -219,8 +240,12 @@ class Control:
     def _nap_while_busy(self, runs: list[Run]) -> float:
         if not runs:
             return 0.01  # somebody is about to start it
-        nap = min(_LOOK_EVERY, self._reports.seconds_to_next(runs))
+        nap = min(_LOOK_EVERY, self._until_report())
         return min(nap, 0.1) if self._board.stop or self._cancellation.is_climbing else nap
+
+    def _until_report(self) -> float:
+        seconds = self._reports.seconds_to_next(run for run in self.runs if run is not None)
+        return _IDLE_SECONDS if seconds is None else seconds
 
     def _leave_orphaned(self) -> None:
         """The supervisor is gone: give back what has not started and go; what runs is rescued by others."""

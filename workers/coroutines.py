@@ -12,14 +12,17 @@ from inspect import iscoroutinefunction
 from asgiref.sync import sync_to_async
 from django.db import close_old_connections
 
-from taskhub.context import Run
+from taskhub.capturing import Capturing
+from taskhub.context import Run, current_run
 from taskhub.engines import get_engine
 from taskhub.engines.rows import Claim, Ending
 from taskhub.queue.verdict import raised, returned
+from taskhub.results import AsyncResult
 from workers.bell import Lifeline
 from workers.board import Board, Child
 from workers.control import Control
-from workers.execution import Execution, attempt_of, prepare
+from workers.execution import Execution, attempt_of, note_error, prepare
+from workers.hooks import has_hooks
 from workers.loop_timer import LoopTimer
 from workers.options import WorkerOptions
 from workers.shots import Shots
@@ -47,6 +50,7 @@ class EventLoop:
 
     def run(self) -> None:
         """Work until the control thread says that it is over."""
+        Capturing().start()
         self._worker_id = self._control.start()
         asyncio.set_event_loop(self._loop)
         self._listen()
@@ -104,12 +108,11 @@ class EventLoop:
                 )
         finally:
             self._work.leave(number)
-        if result is None:
+        if result is None and not has_hooks(run.definition):
             self._work.end(run, ending, is_recorded=is_recorded, result=None)
-        else:
-            await self._loop.run_in_executor(
-                self._threads, partial(self._work.end, run, ending, is_recorded=is_recorded, result=result)
-            )  # fmt: skip
+        else:  # somebody's code will run, which may block
+            end = partial(self._end_beside, run, number, ending, is_recorded, result)
+            await self._loop.run_in_executor(self._threads, end)
         self._free_again(number)
         await self._tidy()
 
@@ -117,19 +120,30 @@ class EventLoop:
         """Run a coroutine to its end; nothing that it raises leaves this."""
         try:
             function, args, kwargs = prepare(run)
+            current_run.set(run)  # in the context of this coroutine alone
             self._timer.arm(run)
             value = await function(*args, **kwargs)
             self._timer.disarm(run)
             return returned(attempt_of(run), value)
         except BaseException as error:  # noqa: BLE001  # the boundary around user code: also sys.exit()
             shot = self._timer.shot(run) if isinstance(error, asyncio.CancelledError) else None
+            note_error(run, shot or error)
             return raised(attempt_of(run), shot or error)
         finally:
             self._timer.disarm(run)
 
     def _run_beside(self, run: Run) -> tuple[Ending, bool]:
-        name = self._control.worker_name
-        return Execution(self._shots, get_engine(), self._worker_id, name).run(run)
+        return self._execution().run(run)
+
+    def _end_beside(
+        self, run: Run, number: int, ending: Ending, is_recorded: bool, result: AsyncResult | None
+    ) -> None:
+        self._work.end(run, ending, is_recorded=is_recorded, result=result)
+        if has_hooks(run.definition):
+            self._work.call_hook(run, number, self._execution())
+
+    def _execution(self) -> Execution:
+        return Execution(self._shots, get_engine(), self._worker_id, self._control.worker_name)
 
     def _abort(self, run: Run) -> None:
         self._timer.abort(run)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-import logging
 from collections.abc import Callable
+from contextvars import copy_context
 from functools import lru_cache
 from inspect import iscoroutinefunction
 from typing import Any
@@ -14,7 +14,7 @@ from django.db import close_old_connections, connections, transaction
 from django.utils import timezone
 
 from taskhub import registry
-from taskhub.context import Run, TaskContext
+from taskhub.context import Run, TaskContext, current_run
 from taskhub.definition import TaskDefinition
 from taskhub.engines import Engine
 from taskhub.engines.rows import Claim, Ending
@@ -22,9 +22,8 @@ from taskhub.errors import DamagedTask, StaleClaim, TaskAborted, TaskTimeout
 from taskhub.models.result import Outcome
 from taskhub.payload import load_args
 from taskhub.queue.verdict import Attempt, raised, returned
-from workers.interruption import Interrupter, asked_to_stop, too_late
-
-logger = logging.getLogger("taskhub.worker")
+from workers.hooks import call_hook, has_hooks
+from workers.interruption import Interrupter, armed, asked_to_stop, too_late
 
 
 class Execution:
@@ -41,11 +40,14 @@ class Execution:
         """Run a claim to its end; return how it ended and whether that is recorded already (tasks with `atomic`)."""
         try:
             return self._call(run)
-        except StaleClaim as stale:
-            logger.warning(
-                "Task %s: %s Its effects on the database were rolled back.", run.claim.id, stale
-            )
-            return raised(attempt_of(run), stale), True
+        finally:
+            current_run.set(None)
+            self._clean_up()
+
+    def call_hook(self, run: Run, recorded: Ending) -> None:
+        """Call the hook for an outcome that is recorded, with the time that an attempt has."""
+        try:
+            call_hook(run, recorded, armed(self._interrupter, run))
         finally:
             self._clean_up()
 
@@ -60,12 +62,11 @@ class Execution:
                 return returned(attempt_of(run), value), False
             finally:
                 self._interrupter.disarm(run)
-        except StaleClaim:
-            raise
         except BaseException as error:  # noqa: BLE001  # the boundary around user code: also sys.exit()
             self._interrupter.disarm(run)
             if isinstance(error, TaskTimeout | TaskAborted):
                 self._forget_connections()
+            note_error(run, error)
             return raised(attempt_of(run), explained(run, error)), False
 
     def _atomically(
@@ -86,13 +87,15 @@ class Execution:
     def _guarded(
         self, run: Run, function: Callable[..., Any], args: list[Any], kwargs: dict[str, Any]
     ) -> Any:
+        current_run.set(run)
         self._interrupter.arm(run)
         if not iscoroutinefunction(function):
             return function(*args, **kwargs)
         if self._loop is None:
             self._loop = asyncio.Runner()
         try:
-            return self._loop.run(function(*args, **kwargs))
+            # In the context of this run: without it a Runner gives each coroutine that of the first one.
+            return self._loop.run(function(*args, **kwargs), context=copy_context())
         except (TaskTimeout, TaskAborted):
             # The shot left the loop, not the coroutine: closing the loop cancels it and runs its `finally` blocks.
             self._interrupter.disarm(run)
@@ -127,6 +130,11 @@ def prepare(run: Run) -> tuple[Callable[..., Any], list[Any], dict[str, Any]]:
 def attempt_of(run: Run) -> Attempt:
     """Return the attempt that ends now."""
     return Attempt(run.claim, run.definition, run.started_at, timezone.now())
+
+
+def note_error(run: Run, error: BaseException) -> None:
+    """Keep what a task raised, where a hook wants it."""
+    run.error = error if has_hooks(run.definition) else None
 
 
 def explained(run: Run, error: BaseException) -> BaseException:

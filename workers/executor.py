@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from taskhub.capturing import Capturing
 from taskhub.engines import get_engine
 from taskhub.engines.rows import Claim
 from workers.alarm import Alarm
@@ -24,9 +25,10 @@ class Executor:
 
     def run(self) -> None:
         """Work until the control thread says that it is over."""
-        control = self._control
+        control, work = self._control, Work(self._control)
+        Capturing(fallback=lambda: control.runs[0]).start()
         execution = Execution(self._alarm, get_engine(), control.start(), control.worker_name)
-        Work(control).serve(0, execution, self._take)
+        work.serve(0, execution, self._take)
 
     def _take(self) -> Claim | None:
         claim = self._control.take_now()

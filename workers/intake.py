@@ -59,8 +59,8 @@ class Intake:
 
     # -- claim ------------------------------------------------------------------------------------------------------
 
-    def fill(self) -> None:
-        """Claim as many as there is room for; give back what has waited too long."""
+    def fill(self, *, taken: int = 0) -> None:
+        """Claim as many as there is room for, `taken` slots left out; give back what has waited too long."""
         child, out, waiting = self._child, self.out, len(self._child.tray)
         if not out:
             self.claims.clear()  # left over of what maintenance gave back
@@ -68,7 +68,7 @@ class Intake:
         if waiting and unmoved > STUCK_AFTER:
             self.give_back()
             return
-        count = self._room(out, waiting, unmoved)
+        count = self._room(out, taken, waiting, unmoved)
         if not count:
             return
         claims = self._persistence.trying(lambda: self._claim(count))
@@ -78,10 +78,10 @@ class Intake:
         else:
             child.empty_claims += 1
 
-    def _room(self, out: int, waiting: int, unmoved: float) -> int:
+    def _room(self, out: int, taken: int, waiting: int, unmoved: float) -> int:
         if self._is_careful or self._is_unsure:
-            return 0 if out else 1
-        room = self.prefetch.room(out, waiting, unmoved)
+            return 0 if out or taken else 1
+        room = self.prefetch.room(out + taken, waiting, unmoved)
         return min(room, max(0, self._most - self._ended - out)) if self._most else room
 
     def _claim(self, count: int) -> list[Claim]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Protocol
 
 from taskhub.context import Run
@@ -24,6 +25,16 @@ class Interrupter(Protocol):
 
     def disarm(self, run: Run) -> None:
         """End the guard; called right after user code, again after an exception, which may be our own."""
+
+
+@contextmanager
+def armed(interrupter: Interrupter, run: Run) -> Iterator[None]:
+    """Guard a run in this block."""
+    try:
+        interrupter.arm(run)
+        yield
+    finally:
+        interrupter.disarm(run)
 
 
 def too_late(run: Run) -> TaskTimeout:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from functools import partial
 
+from taskhub.capturing import Capturing
 from taskhub.engines import get_engine
 from taskhub.engines.rows import Claim
 from workers import vital
@@ -25,10 +26,12 @@ class ThreadPool:
     ) -> None:
         self._shots = Shots()
         self._control = Control(options, board, child, lifeline, self._shots.abort)
+        self._work = Work(self._control)
         self._turn = threading.Lock()
 
     def run(self) -> None:
         """Work until the control thread says that it is over."""
+        Capturing().start()
         worker_id = self._control.start()
         threads = [
             vital.start(partial(self._serve, number, worker_id), f"taskhub-slot-{number}")
@@ -39,9 +42,7 @@ class ThreadPool:
 
     def _serve(self, number: int, worker_id: int) -> None:
         name = self._control.worker_name
-        Work(self._control).serve(
-            number, Execution(self._shots, get_engine(), worker_id, name), self._take
-        )
+        self._work.serve(number, Execution(self._shots, get_engine(), worker_id, name), self._take)
 
     def _take(self) -> Claim | None:
         with self._turn:

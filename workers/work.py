@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable
 
 from django.utils import timezone
@@ -16,6 +17,7 @@ from taskhub.queue.verdict import Attempt, raised
 from taskhub.states import TaskState
 from workers.control import Control
 from workers.execution import Execution, definition_of
+from workers.hooks import has_hooks, hook_of
 from workers.outbox import Done
 
 
@@ -40,6 +42,8 @@ class Work:
             finally:
                 self.leave(number)
             self.end(run, ending, is_recorded=is_recorded, result=result)
+            if has_hooks(run.definition):
+                self.call_hook(run, number, execution)
 
     def begin(self, claim: Claim, number: int) -> Run | None:
         """Note on the board that slot `number` starts a claim; None where its row is damaged (it has failed then)."""
@@ -48,12 +52,16 @@ class Work:
         except (TaskhubError, compat.InvalidTask, ValueError, TypeError) as error:
             self._refuse(claim, error)
             return None
-        run = Run(claim, definition, self._load_result)
-        self._control.child.slots[number].begin(
-            claim.id, claim.claim_no, run.deadline + definition.timeout_grace
-        )
+        run = Run(claim, definition, self._load_result, self._control.wake_to_report)
+        self._enter(run, number)
         self._control.runs[number] = run
         return run
+
+    def _enter(self, run: Run, number: int) -> None:
+        """Tell the supervisor what runs, and until when it may."""
+        task_id, claim_no = run.claim.fence
+        deadline = run.deadline + run.definition.timeout_grace
+        self._control.child.slots[number].begin(task_id, claim_no, deadline)
 
     def leave(self, number: int) -> None:
         """Note on the board that user code has ended."""
@@ -79,18 +87,32 @@ class Work:
     def end(
         self, run: Run, ending: Ending, *, is_recorded: bool, result: results.AsyncResult | None
     ) -> None:
-        """Hand an ending over; where somebody listens to `task_finished`, send it for what is recorded."""
+        """Hand an ending over; wait for its record where somebody wants to hear of it, and send `task_finished`."""
         done = Done(run.claim, ending, run, is_recorded=is_recorded)
         if result is None and self._is_failure_logged and ending.state == TaskState.FAILED:
             result = self._result(run)
-        is_awaited = result is not None and signals.has_own_receivers(compat.task_finished)
-        self._control.hand_back(done, wants_answer=is_awaited)
-        if result is None:
+        is_hooked = has_hooks(run.definition)
+        is_heard = result is not None and signals.has_own_receivers(compat.task_finished)
+        if is_hooked:
+            self._control.begin_hook(run)
+        self._control.hand_back(done, wants_answer=is_heard or is_hooked)
+        if result is None and not is_hooked:
             return
-        recorded = done.wait() if is_awaited else ending
-        if recorded is not None and recorded.state.is_finished:
+        recorded = run.recorded = done.wait() if is_heard or is_hooked else ending
+        if result is not None and recorded is not None and recorded.state.is_finished:
             finished = results.with_ending(result, recorded)
             compat.task_finished.send_robust(sender=TaskHubBackend, task_result=finished)
+
+    def call_hook(self, run: Run, number: int, execution: Execution) -> None:
+        """Call the hook for what was recorded; the supervisor guards it as it guards an attempt."""
+        try:
+            if run.recorded is not None and hook_of(run.definition, run.recorded) is not None:
+                run.started = time.monotonic()
+                self._enter(run, number)
+                execution.call_hook(run, run.recorded)
+        finally:
+            self._control.child.slots[number].end()
+            self._control.end_hook(run)
 
     def _result(self, run: Run) -> results.AsyncResult | None:
         try:

@@ -193,18 +193,14 @@ _FINISH_TYPES = {
 
 def _finish_row(ending: Ending) -> dict[str, Any]:
     """Return the fields of an ending as JSON; what is absent is empty."""
-    row: dict[str, Any] = {
+    row = {
         "id": ending.task_id, "claim_no": ending.claim_no, "state": ending.state, "outcome": ending.outcome,
         "started_at": ending.started_at.isoformat(), "finished_at": ending.finished_at.isoformat(),
     }  # fmt: skip
-    if ending.value is not None:
-        row["value"] = ending.value
-    if ending.state != TaskState.SUCCEEDED:
-        row |= {name: getattr(ending, name) for name in _FAILURE_FIELDS}
-    return row
+    return row | {name: value for name in _OPTIONAL if (value := getattr(ending, name))}
 
 
-_FAILURE_FIELDS = list(_FINISH_TYPES)[7:]
+_OPTIONAL = list(_FINISH_TYPES)[6:]
 _ENCODE = json.JSONEncoder(ensure_ascii=False, check_circular=False).encode
 
 # Rows are locked in the order of their ids before they are written; a Result is written only where the fence held.

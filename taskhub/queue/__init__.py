@@ -32,8 +32,8 @@ __all__ = [
     "resume",
     "retry",
     "retry_where",
-    "upcoming",
     "save_checkpoint",
+    "upcoming",
     "write_lines",
     "write_progress",
 ]

@@ -184,3 +184,4 @@ def _touch(path: str) -> None:
 
 
 from tests.app.tasks_conformance import *  # noqa: E402, F403
+from tests.app.tasks_context import *  # noqa: E402, F403

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from taskhub import options, registry
 from taskhub.definition import TaskDefinition, task
 from taskhub.errors import InvalidOption, TaskTimeout, UnknownTask
-from tests.app import tasks_conformance
+from tests.app import tasks_conformance, tasks_context
 from tests.app.tasks_conformance import Outer, echo, named
 
 SOON = datetime(2040, 1, 1, tzinfo=UTC)
@@ -103,7 +103,7 @@ def test_durations_are_seconds_or_timedeltas():
 # -- options --------------------------------------------------------------------------------------
 
 
-@given(st.text(max_size=12).filter(lambda name: name not in options.USABLE | {"name"}))
+@given(st.text(max_size=12).filter(lambda name: name not in options.USABLE | options.DEFINABLE))
 def test_an_option_that_does_not_exist_is_named(name):
     with pytest.raises(InvalidOption) as caught:
         options.check_names({"timeout": 1, name: None}, "of")
@@ -197,3 +197,33 @@ def test_all_definitions_come_by_name():
     assert names == sorted(names)
     assert "conformance.named" in names
     assert "tests.app.tasks_conformance.meaning_of_life" in names, "Django's decorator counts"
+
+
+# -- hooks ----------------------------------------------------------------------------------------
+
+
+def test_hooks_are_given_in_the_decorator_and_not_when_enqueueing():
+    definition = tasks_context.hooked
+    assert definition.on_success is tasks_context.on_success
+    assert definition.using(priority=3).on_retry is tasks_context.on_retry
+    assert definition.using(priority=3).stored == {}
+    for option in options.HOOKS:
+        with pytest.raises(
+            InvalidOption, match=rf"hooked: {option} is given in @task\({option}=…\)"
+        ):
+            definition.using(**{option: print})
+
+
+@pytest.mark.parametrize("value", ["tests.app.tasks_context.on_success", 1, tasks_context.hooked])
+def test_a_hook_is_something_to_call(value):
+    with pytest.raises(
+        InvalidOption, match=r"on_failure=.*; expected a function, called in the worker"
+    ):
+        task(on_failure=value)(tasks_context.note)
+
+
+def test_a_pickled_definition_finds_its_hooks_by_its_name_and_imports_nothing():
+    function, (values,) = tasks_context.hooked.__reduce__()
+    assert not {"func", *options.HOOKS} & set(values)
+    assert function(values) == tasks_context.hooked
+    assert function(values).on_failure is tasks_context.on_failure
