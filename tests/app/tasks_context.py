@@ -221,6 +221,19 @@ def hook_that_breaks() -> str:
     return "fine"
 
 
+def take_time(result) -> None:
+    path = result.args[0]
+    open(path, "w").close()
+    end = time.monotonic() + 30
+    while not os.path.exists(f"{path}.go") and time.monotonic() < end:
+        time.sleep(0.02)
+    logger.info("the hook is done")
+
+
+@task(on_success=take_time)
+def hook_that_takes_time(path: str) -> None: ...
+
+
 @task(timeout=0.5, on_success=stay)
 def hook_that_stays() -> str:
     return "fine"

@@ -1,5 +1,7 @@
 """Hooks through real workers: called for the outcome as it was recorded, and never able to change it."""
 
+import signal
+
 import pytest
 from django.db import connection
 
@@ -91,6 +93,20 @@ def test_a_hook_that_cannot_be_stopped_is_killed_and_costs_no_task_anything(run_
     assert following.get(timeout=30) == "succeed"
     assert result.get(timeout=0) == "fine"
     assert set(Task.objects.values_list("losses", "failures")) == {(0, 0)}
+
+
+def test_a_worker_that_is_told_to_stop_lets_a_hook_end_and_keeps_its_lines(run_worker, tmp_path):
+    worker = run_worker("--processes", "1")
+    path = tmp_path / "begun"
+    tasks.hook_that_takes_time.enqueue(str(path))
+    eventually(path.exists, timeout=20)
+    waiting = tasks.hooked.enqueue()
+    worker.send(signal.SIGTERM)
+    path.with_name("begun.go").touch()
+    assert worker.wait() == 0
+    assert lines() == ["the hook is done"]
+    waiting.refresh()
+    assert waiting.state == TaskState.QUEUED
 
 
 def test_the_hook_of_an_atomic_task_is_called_after_its_commit(drain):
