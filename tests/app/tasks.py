@@ -183,5 +183,5 @@ def _touch(path: str) -> None:
             pass
 
 
+from tests.app import tasks_context  # noqa: E402, F401
 from tests.app.tasks_conformance import *  # noqa: E402, F403
-from tests.app.tasks_context import *  # noqa: E402, F403

@@ -6,7 +6,7 @@ import pytest
 
 from taskhub import TaskState
 from taskhub.models import Result, Task
-from tests.app import tasks
+from tests.app import tasks, tasks_context
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -16,7 +16,7 @@ def row_of(result):
 
 
 def test_a_retry_that_the_task_asks_for_comes_after_its_delay(drain):
-    result = tasks.ask_for_retries.enqueue(3600)
+    result = tasks_context.ask_for_retries.enqueue(3600)
     drain("--processes", "1")
     row = row_of(result)
     assert (row.state, row.failures, row.attempt) == (TaskState.RETRYING, 1, 1)
@@ -27,7 +27,7 @@ def test_a_retry_that_the_task_asks_for_comes_after_its_delay(drain):
 
 def test_a_retry_that_the_task_asks_for_counts_and_without_any_left_it_fails(run_worker):
     run_worker("--processes", "1")
-    result = tasks.ask_for_retries.enqueue(0)
+    result = tasks_context.ask_for_retries.enqueue(0)
     assert result.wait(20)
     assert (result.state, result.attempts) == (TaskState.FAILED, 2)
     assert [error.exception_class_path for error in result.errors] == [
@@ -36,7 +36,7 @@ def test_a_retry_that_the_task_asks_for_counts_and_without_any_left_it_fails(run
 
 
 def test_a_delay_that_is_none_fails_the_attempt_and_says_so(drain):
-    result = tasks.ask_for_nonsense.enqueue()
+    result = tasks_context.ask_for_nonsense.enqueue()
     drain("--processes", "1")
     result.refresh()
     assert result.state == TaskState.FAILED
