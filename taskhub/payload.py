@@ -125,7 +125,8 @@ def load_args(args: Any, kwargs: Any) -> tuple[list[Any], dict[str, Any]]:
 
 def _read(column: str, stored: Any, kind: type[K]) -> K:
     try:
-        value = _DECODE(stored) if isinstance(stored, str) else stored
+        text = stored.decode() if isinstance(stored, bytes) else stored
+        value = _DECODE(text) if isinstance(text, str) else text
     except ValueError as error:
         raise DamagedTask(
             f"The column {column} of this task is not JSON: {stored!r:.80} ({error})."
