@@ -1,7 +1,7 @@
 """The settings of taskhub: one frozen dataclass, read lazily from `settings.TASKHUB`."""
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, fields
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, fields, is_dataclass
 from difflib import get_close_matches
 from functools import cache
 from typing import Any
@@ -11,13 +11,34 @@ from django.core.signals import setting_changed
 
 _DAY = 86_400.0
 _LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
+_TERM = {"range": (0, 100 * 366 * _DAY), "or_none": True}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Retention:
+    """Seconds that a task is kept after it has ended, by its state; None: for ever."""
+
+    succeeded: float | None = field(default=7 * _DAY, metadata=_TERM)
+    failed: float | None = field(default=30 * _DAY, metadata=_TERM)
+    cancelled: float | None = field(default=7 * _DAY, metadata=_TERM)
+    expired: float | None = field(default=7 * _DAY, metadata=_TERM)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class KeepMetrics:
+    """Seconds that metrics are kept, by how fine they are; None: for ever."""
+
+    minutes: float | None = field(default=2 * _DAY, metadata=_TERM)
+    hours: float | None = field(default=60 * _DAY, metadata=_TERM)
+    days: float | None = field(default=3 * 366 * _DAY, metadata=_TERM)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Settings:
     """Every key of `settings.TASKHUB` in lower case, with its default. Durations are seconds.
 
-    A value must have the type of its default; numbers must lie in the `range` of the field.
+    A value must have the type of its default; numbers must lie in the `range` of the field. A dataclass stands for
+    a dict with its fields as keys, of which any may be left out.
     """
 
     heartbeat: float = field(default=5.0, metadata={"range": (0.05, 3600)})
@@ -35,6 +56,11 @@ class Settings:
     max_worker_losses: int = field(default=3, metadata={"range": (1, 1000)})
     max_interruptions: int = field(default=5, metadata={"range": (1, 1000)})
     task_modules: tuple[str, ...] = ("tasks",)  # of each installed app, imported by workers
+    retention: Retention = Retention()
+    keep_logs: float | None = field(default=None, metadata=_TERM)  # None: as long as their task
+    keep_workers: float | None = field(default=7 * _DAY, metadata=_TERM)  # that have stopped
+    keep_metrics: KeepMetrics = KeepMetrics()
+    health_max_wait: float = field(default=300.0, metadata={"range": (1, 30 * _DAY)})
 
 
 def get() -> Settings:
@@ -54,12 +80,30 @@ def problems(raw: Any) -> Iterator[str]:
     known = {f.name.upper(): f for f in fields(Settings)}
     for key, value in raw.items():
         if key not in known:
-            close = get_close_matches(str(key).upper(), known, n=1)
-            hint = f"did you mean {close[0]!r}?" if close else f"known keys: {', '.join(known)}."
-            yield f"settings.TASKHUB has an unknown key {key!r}: {hint}"
+            yield _unknown_key("settings.TASKHUB", str(key).upper(), key, known)
+        elif is_dataclass(known[key].default):
+            yield from _problems_within(f"settings.TASKHUB[{key!r}]", value, known[key].default)
         elif problem := _value_problem(value, known[key].default, known[key].metadata):
             yield f"settings.TASKHUB[{key!r}] is {value!r}; expected {problem}."
     yield from _lease_problems(raw)
+
+
+def _problems_within(where: str, value: Any, default: Any) -> Iterator[str]:
+    known = {f.name: f for f in fields(default)}
+    if not isinstance(value, Mapping):
+        yield f"{where} is {value!r}; expected a dict with any of the keys {', '.join(known)}."
+        return
+    for key, inner in value.items():
+        if key not in known:
+            yield _unknown_key(where, str(key).lower(), key, known)
+        elif problem := _value_problem(inner, known[key].default, known[key].metadata):
+            yield f"{where}[{key!r}] is {inner!r}; expected {problem}."
+
+
+def _unknown_key(where: str, guess: str, key: Any, known: Iterable[str]) -> str:
+    close = get_close_matches(guess, list(known), n=1)
+    hint = f"did you mean {close[0]!r}?" if close else f"known keys: {', '.join(known)}."
+    return f"{where} has an unknown key {key!r}: {hint}"
 
 
 def _value_problem(value: Any, default: Any, metadata: Mapping[str, Any]) -> str | None:
@@ -71,14 +115,14 @@ def _value_problem(value: Any, default: Any, metadata: Mapping[str, Any]) -> str
     if isinstance(default, str):
         choices = metadata["choices"]
         return None if value in choices else f"one of {', '.join(map(repr, choices))}"
+    can_be_none = metadata.get("or_none", False)
     number = int if isinstance(default, int) else (int, float)
     low, high = metadata["range"]
     fits = isinstance(value, number) and not isinstance(value, bool) and low <= value <= high
-    return (
-        None
-        if fits
-        else f"{'a whole number' if number is int else 'a number'} from {low:g} to {high:g}"
-    )
+    if fits or (value is None and can_be_none):
+        return None
+    kind = "a whole number" if number is int else "a number"
+    return f"{kind} from {low:g} to {high:g}{', or None' if can_be_none else ''}"
 
 
 def _lease_problems(raw: Mapping[str, Any]) -> Iterator[str]:
@@ -99,11 +143,16 @@ def _read() -> Settings:
     raw = getattr(settings, "TASKHUB", {})
     if found := list(problems(raw)):
         raise ImproperlyConfigured(" ".join(found))
-    values: dict[str, Any] = {
-        key.lower(): tuple(value) if isinstance(value, list) else value
-        for key, value in raw.items()
-    }
-    return Settings(**values)
+    defaults = {f.name: f.default for f in fields(Settings)}
+    return Settings(
+        **{key.lower(): _frozen(value, defaults[key.lower()]) for key, value in raw.items()}
+    )
+
+
+def _frozen(value: Any, default: Any) -> Any:
+    if isinstance(default, Retention | KeepMetrics):
+        return type(default)(**value)
+    return tuple(value) if isinstance(value, list) else value
 
 
 def _forget(*, setting: str, **kwargs: Any) -> None:

@@ -1,6 +1,6 @@
 """settings.TASKHUB: read lazily, in one place; what is wrong with it is said in one sentence each."""
 
-from dataclasses import FrozenInstanceError, fields
+from dataclasses import FrozenInstanceError, asdict, fields
 
 import pytest
 from django.core.exceptions import ImproperlyConfigured
@@ -17,7 +17,7 @@ NUMBERS = [
 
 
 def test_every_key_has_a_default_that_is_good():
-    defaults = {field.name.upper(): field.default for field in fields(conf.Settings)}
+    defaults = {key.upper(): value for key, value in asdict(conf.Settings()).items()}
     assert list(conf.problems(defaults)) == []
     assert list(conf.problems({})) == []
 
@@ -58,7 +58,8 @@ def test_bad_settings_are_all_named_at_once(settings):
 def test_a_number_must_lie_in_its_range(field):
     low, high = field.metadata["range"]
     key = field.name.upper()
-    for bad in (low - 1, high * 2, float("nan"), "5", None, True, [5]):
+    none = () if field.metadata.get("or_none") else (None,)
+    for bad in (low - 1, high * 2, float("nan"), "5", True, [5], {"a": 5}, *none):
         (problem,) = [text for text in conf.problems({key: bad}) if "at least three" not in text]
         assert f"settings.TASKHUB[{key!r}] is {bad!r}; expected a" in problem
         assert f"from {low:g} to {high:g}" in problem
@@ -75,3 +76,30 @@ def test_a_lease_holds_three_heartbeats(heartbeat, lease):
 def test_whatever_it_is_the_problem_is_a_sentence(value):
     assert all(text.endswith((".", "?")) for text in conf.problems(value))
     assert all(text.endswith((".", "?")) for text in conf.problems({"LEASE": value, "X": value}))
+
+
+def test_a_dict_within_may_name_any_of_its_keys_and_none_means_for_ever(settings):
+    settings.TASKHUB = {"RETENTION": {"succeeded": 3600, "failed": None}, "KEEP_LOGS": None}
+    assert conf.get().retention == conf.Retention(succeeded=3600, failed=None)
+    assert conf.get().retention.cancelled == 7 * 86_400
+    assert conf.get().keep_logs is None
+    settings.TASKHUB = {"KEEP_METRICS": {"minutes": 0}}
+    assert conf.get().keep_metrics == conf.KeepMetrics(minutes=0)
+    assert conf.get().retention == conf.Retention()
+
+
+@pytest.mark.parametrize(
+    ("raw", "sentence"),
+    [
+        ({"RETENTION": 7}, "settings.TASKHUB['RETENTION'] is 7; expected a dict with any of the"),
+        ({"RETENTION": {"succeded": 1}}, "'succeded': did you mean 'succeeded'?"),
+        ({"RETENTION": {"queued": 1}}, "known keys: succeeded, failed, cancelled, expired."),
+        ({"RETENTION": {"failed": -1}}, "settings.TASKHUB['RETENTION']['failed'] is -1; expected"),
+        ({"RETENTION": {"failed": "7d"}}, "expected a number from 0 to 3.16224e+09, or None."),
+        ({"KEEP_METRICS": {"Hours": 1}}, "['KEEP_METRICS'] has an unknown key 'Hours': did you"),
+        ({"KEEP_LOGS": True}, "settings.TASKHUB['KEEP_LOGS'] is True; expected a number"),
+    ],
+)
+def test_what_is_wrong_within_a_dict_is_said_with_its_place(raw, sentence):
+    (problem,) = conf.problems(raw)
+    assert sentence in problem
