@@ -13,8 +13,6 @@ from django.db.models import DateTimeField, Func
 from taskhub.engines.base import Engine
 from taskhub.engines.rows import CLAIM_COLUMNS, NOTHING, Claim, NewTask, Skip
 
-# A clean walk of the claim index is certain only when the optimizer is told so: its statistics may be old.
-_HINT = " FORCE INDEX (taskhub_task_claim)"
 _ROWS_PER_INSERT = 200
 
 
@@ -23,6 +21,8 @@ class MySQL(Engine):
 
     vendor = "mysql"
     _queue_is = "queued_in = %s"
+    # A clean walk of the claim index is certain only when the optimizer is told so: its statistics may be old.
+    _claim_hint = " FORCE INDEX (taskhub_task_claim)"
     _due, _overdue = "due_at", "overdue_at"
     _clock_sql = "UTC_TIMESTAMP(6)"
     _ago_sql = "UTC_TIMESTAMP(6) - INTERVAL %s SECOND"
@@ -37,22 +37,22 @@ class MySQL(Engine):
 
     def limit_waits(self, *, locks: float, statements: float | None = None) -> None:
         seconds = max(1, int(locks))
-        with self.connection.cursor() as cursor:
-            cursor.execute(
-                "SET SESSION lock_wait_timeout = %s, SESSION innodb_lock_wait_timeout = %s",
-                [seconds, seconds],
-            )
+        self._restore_lock_wait((seconds, seconds))
 
     def _limit_lock_wait(self, seconds: float) -> Any:
         with self.connection.cursor() as cursor:
-            cursor.execute("SELECT @@session.innodb_lock_wait_timeout")
-            before = cursor.fetchone()[0]
-        self._restore_lock_wait(max(1, math.ceil(seconds)))  # whole seconds only
+            cursor.execute("SELECT @@lock_wait_timeout, @@innodb_lock_wait_timeout")
+            before = cursor.fetchone()
+        self._restore_lock_wait([max(1, math.ceil(seconds))] * 2)  # whole seconds only
         return before
 
     def _restore_lock_wait(self, before: Any) -> None:
+        """Set how long to wait for locks of tables, and for locks of rows."""
         with self.connection.cursor() as cursor:
-            cursor.execute(f"SET SESSION innodb_lock_wait_timeout = {int(before)}")
+            cursor.execute(
+                "SET SESSION lock_wait_timeout = %s, SESSION innodb_lock_wait_timeout = %s",
+                list(before),
+            )
 
     def insert_many(self, rows: Sequence[NewTask]) -> list[int]:
         ids: list[int] = []
@@ -77,11 +77,6 @@ class MySQL(Engine):
             cursor.execute("SELECT @@auto_increment_increment")
             self._step = int(cursor.fetchone()[0])
         return self._step
-
-    def _ready_sql(
-        self, limit: int, skip: Skip, columns: str = "id", index_hint: str = _HINT
-    ) -> str:
-        return super()._ready_sql(limit, skip, columns, index_hint)
 
     def _next_queue_sql(self) -> str:
         return "SELECT min(queued_in) FROM taskhub_task WHERE queued_in > %s"

@@ -63,7 +63,7 @@ class Claim(NamedTuple):
     @property
     def ready_at(self) -> datetime:
         """When it could first have been claimed: from then on it has waited for a worker."""
-        return max(self.enqueued_at, self.run_after or self.enqueued_at)
+        return _ready_at(self.enqueued_at, self.run_after)
 
     @property
     def order(self) -> tuple[int, int, int]:
@@ -72,6 +72,25 @@ class Claim(NamedTuple):
 
 
 CLAIM_COLUMNS = Claim._fields
+
+
+class QueuedTask(NamedTuple):
+    """A task that waits for a worker, in few words."""
+
+    queue: str
+    name: str
+    priority: int
+    enqueued_at: datetime
+    run_after: datetime | None
+
+    @property
+    def ready_at(self) -> datetime:
+        """When it could first have been claimed."""
+        return _ready_at(self.enqueued_at, self.run_after)
+
+
+def _ready_at(enqueued_at: datetime, run_after: datetime | None) -> datetime:
+    return run_after if run_after is not None and run_after > enqueued_at else enqueued_at
 
 
 class Skip(NamedTuple):

@@ -211,12 +211,29 @@ class Migration(migrations.Migration):
             ],
             options={
                 "verbose_name": "metric bucket",
+                "indexes": [
+                    models.Index(
+                        fields=["writer", "seconds", "start_at"],
+                        name="taskhub_metricbucket_writer",
+                    )
+                ],
                 "constraints": [
                     models.UniqueConstraint(
                         fields=("seconds", "start_at", "queue", "name", "outcome", "writer"),
                         name="taskhub_metricbucket_once",
                     )
                 ],
+            },
+        ),
+        migrations.CreateModel(
+            name="MetricWriter",
+            fields=[
+                ("writer", models.BigIntegerField(primary_key=True, serialize=False)),
+                ("last_write", models.UUIDField()),
+                ("written_at", models.DateTimeField()),
+            ],
+            options={
+                "verbose_name": "metric writer",
             },
         ),
         migrations.CreateModel(

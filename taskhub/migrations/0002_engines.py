@@ -34,6 +34,7 @@ _POSTGRESQL = [
     "ALTER TABLE taskhub_progress SET (fillfactor = 50)",
     "ALTER TABLE taskhub_checkpoint SET (fillfactor = 50)",
     "ALTER TABLE taskhub_metricbucket SET (fillfactor = 50)",
+    "ALTER TABLE taskhub_metricwriter SET (fillfactor = 50)",
 ]
 
 

@@ -4,7 +4,7 @@ from taskhub.models.audit import AuditEntry
 from taskhub.models.catalog import TaskCatalog
 from taskhub.models.checkpoint import Checkpoint
 from taskhub.models.log import LogLine
-from taskhub.models.metric import MetricBucket
+from taskhub.models.metric import MetricBucket, MetricWriter
 from taskhub.models.progress import Progress
 from taskhub.models.queue import Queue
 from taskhub.models.result import Outcome, Result
@@ -17,6 +17,7 @@ __all__ = [
     "Checkpoint",
     "LogLine",
     "MetricBucket",
+    "MetricWriter",
     "Outcome",
     "Progress",
     "Queue",

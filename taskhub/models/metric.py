@@ -6,9 +6,9 @@ from django.db import models
 class MetricBucket(models.Model):
     """Attempts of one queue, task and outcome that ended within `seconds` from `start_at`.
 
-    Each writer has rows of its own, which it overwrites with its own counts: nobody waits for anybody, and writing
-    twice counts once. Maintenance adds what is over up into rows of writer 0, and minutes into hours and days.
-    `waits` and `runs` are histograms: counts by the number of a log-spaced bucket (`taskhub.metrics`).
+    Each writer, a child process, adds to rows of its own: nobody waits for anybody. Maintenance takes what is over out
+    of them into the rows of writer 0, those of the minute, the hour and the day alike: each of the three tells
+    the whole. `waits` and `runs` are histograms: counts by the number of a log-spaced bucket (`taskhub.metrics`).
     """
 
     seconds = models.PositiveIntegerField(help_text="60, 3600 or 86400.")
@@ -25,6 +25,12 @@ class MetricBucket(models.Model):
 
     class Meta:
         verbose_name = "metric bucket"
+        indexes = [
+            # A writer's own rows, what is to be taken out of them, and what has been kept for long enough.
+            models.Index(
+                fields=["writer", "seconds", "start_at"], name="taskhub_metricbucket_writer"
+            ),
+        ]
         constraints = [
             models.UniqueConstraint(
                 fields=["seconds", "start_at", "queue", "name", "outcome", "writer"],
@@ -34,3 +40,21 @@ class MetricBucket(models.Model):
 
     def __str__(self) -> str:
         return f"{self.count} × {self.name} {self.outcome} from {self.start_at:%Y-%m-%d %H:%M}"
+
+
+class MetricWriter(models.Model):
+    """The last write of a writer that reached its rows: one that was in doubt is not done twice.
+
+    Its lock keeps the writer and the maintenance that takes its rows apart; that of writer 0, one maintenance and
+    another.
+    """
+
+    writer = models.BigIntegerField(primary_key=True)
+    last_write = models.UUIDField()
+    written_at = models.DateTimeField()
+
+    class Meta:
+        verbose_name = "metric writer"
+
+    def __str__(self) -> str:
+        return f"writer {self.writer}"

@@ -92,7 +92,7 @@ def ending(claimed: Claim, outcome: Outcome = Outcome.SUCCEEDED, **more: Any) ->
         values["losses"] = 1
     if outcome == Outcome.INTERRUPTED:
         values["interruptions"] = 1
-    return Ending(**_named(claimed), attempt=claimed.attempt, **{**values, **more})
+    return Ending(attempt=claimed.attempt, **{**_named(claimed), **values, **more})
 
 
 def given_back(claimed: Claim) -> Ending:
