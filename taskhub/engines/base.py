@@ -274,6 +274,20 @@ class Engine:
 
     _ago_sql: ClassVar[str] = "strftime('%%Y-%%m-%%d %%H:%%M:%%f', 'now', '-' || %s || ' seconds')"
 
+    def lock_ended(self, state: TaskState, until: datetime, limit: int) -> list[int]:
+        """Lock tasks that ended in a state before `until`, the first of them first, and return their ids.
+
+        The caller has a transaction. Rows that somebody else has locked are left out.
+        """
+        skip = f"{self.lock_rows} SKIP LOCKED" if self.lock_rows else ""
+        sql = (
+            "SELECT id FROM taskhub_task WHERE state = %s AND finished_at IS NOT NULL AND finished_at < %s "
+            f"ORDER BY finished_at LIMIT {int(limit)}{skip}"
+        )
+        with self.connection.cursor() as cursor:
+            cursor.execute(sql, self._adapt([state.value, until]))
+            return [row[0] for row in cursor.fetchall()]
+
     def _ids_until_now(self, condition: str, limit: int) -> list[int]:
         column = condition.rpartition(" ")[2]
         sql = f"SELECT id FROM taskhub_task WHERE {condition} <= %s ORDER BY {column} LIMIT {int(limit)}"

@@ -10,6 +10,14 @@ from taskhub.queue.loglines import write_lines
 from taskhub.queue.pause import pause, resume
 from taskhub.queue.progress import write_progress
 from taskhub.queue.promote import promote_due, upcoming
+from taskhub.queue.prune import (
+    prune,
+    prune_all,
+    prune_logs,
+    prune_preview,
+    prune_workers,
+    retention,
+)
 from taskhub.queue.purge import purge
 from taskhub.queue.rescue import rescue_child, rescue_lost_workers
 from taskhub.queue.retry import retry, retry_where
@@ -26,10 +34,16 @@ __all__ = [
     "load_checkpoint",
     "pause",
     "promote_due",
+    "prune",
+    "prune_all",
+    "prune_logs",
+    "prune_preview",
+    "prune_workers",
     "purge",
     "rescue_child",
     "rescue_lost_workers",
     "resume",
+    "retention",
     "retry",
     "retry_where",
     "save_checkpoint",

@@ -16,7 +16,7 @@ from django.core.management.color import no_style
 from django.db import connection, transaction
 from django.utils import timezone
 
-from taskhub import monitor
+from taskhub import monitor, queue
 from taskhub.engines import get_engine
 from taskhub.engines.rows import Skip
 from taskhub.models import Task, Worker
@@ -68,6 +68,7 @@ STATEMENTS: dict[str, Callable[[], Any]] = {
         monitor.tasks().filter(worker=HOLDER, state=TaskState.RUNNING).order_by("id")
     ),
     "failed_tasks": lambda: monitor.failed_tasks(FEW),
+    "prune": lambda: queue.prune(FEW, {TaskState.EXPIRED: DAY, TaskState.SUCCEEDED: DAY}),
 }
 
 
@@ -210,11 +211,14 @@ class Observed:
         logger.info("%d: %s", self.cost, " | ".join(self.plans))
 
     def _keep(self, execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
-        if re.search(r"\btaskhub_task\b", sql):
+        if re.search(r"\btaskhub_task\b|^SET LOCAL ", sql):  # what tells the planner something, too
             self.statements.append((sql, params))
         return execute(sql, params, many, context)
 
     def _explain(self, sql: str, params: Any) -> None:
+        if sql.startswith("SET LOCAL "):
+            execute(sql)
+            return
         match connection.vendor:
             case "postgresql":
                 [[found]] = fetch(f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {sql}", params)
