@@ -12,6 +12,7 @@ from dashboard.filters import Filters
 from dashboard.strips import QueueLine, WorkerLine
 
 _WORKERS_NAMED = 3  # more than that are told as a number
+_TASKS_NAMED = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +38,7 @@ def concerns(figures: Figures) -> list[Concern]:
     """Return what needs attention, the worst first."""
     return [
         *_unstaffed(figures),
+        *_unknown(figures),
         *_dead_workers(figures),
         *_failures(figures),
         *_paused(figures),
@@ -69,6 +71,28 @@ def _unstaffed(figures: Figures) -> Iterator[Concern]:
             why=_queued([line]),
             since=_oldest([line]),
             query=Filters(state="queued", queue=line.stats.name).url(),
+        )
+
+
+def _unknown(figures: Figures) -> Iterator[Concern]:
+    unknown = figures.unknown
+    if len(unknown) > _TASKS_NAMED:
+        yield Concern(
+            icon="plug",
+            what=f"No worker has the code of {len(unknown)} tasks",
+            why="They wait until a worker that knows them takes their queue.",
+            since=min(one.oldest_at for one in unknown),
+            query=Filters(state="queued").url(),
+        )
+        return
+    for one in unknown:
+        yield Concern(
+            icon="plug",
+            before="No worker has the code of",
+            subject=one.name,
+            why=f"{words.plural(one.count, 'task')} in {one.queue} cannot start until one does.",
+            since=one.oldest_at,
+            query=Filters(state="queued", queue=one.queue, task=one.name).url(),
         )
 
 

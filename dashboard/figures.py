@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from dashboard.reading import count_capped, in_state
 from dashboard.strips import QueueLine, WorkerLine, queue_lines, worker_line
-from taskhub import monitor
+from taskhub import capability, monitor
+from taskhub.capability import Stranded
+from taskhub.monitor import QueueStats, WorkerInfo
 from taskhub.states import TaskState
 
 RECENT = timedelta(hours=1)
@@ -24,6 +27,9 @@ class Figures:
     failed: int
     succeeded: int
     failing: Counter[str] = field(default_factory=Counter)  # names among the last failures
+    unknown: list[Stranded] = field(
+        default_factory=list
+    )  # a worker takes their queue and lacks them
     is_new: bool = False  # no task has ever been enqueued
 
     def total(self, state: str) -> int:
@@ -70,6 +76,7 @@ class Figures:
 def read(now: datetime) -> Figures:
     """Read the figures. Finished tasks are counted up to the cap, live ones all."""
     workers = monitor.workers(stopped_within=RECENT)
+    stats = monitor.queue_stats()
     since = now - RECENT
     failed = in_state(monitor.tasks(), TaskState.FAILED).filter(finished_at__gte=since)
     succeeded = in_state(monitor.tasks(), TaskState.SUCCEEDED).filter(finished_at__gte=since)
@@ -78,10 +85,18 @@ def read(now: datetime) -> Figures:
         failed.order_by("-finished_at").values_list("name", flat=True)[:_SAMPLE] if number else []
     )
     return Figures(
-        queues=queue_lines(monitor.queue_stats(), workers, now),
+        queues=queue_lines(stats, workers, now),
         workers=[worker_line(info) for info in workers],
         failed=number,
         succeeded=count_capped(succeeded),
         failing=Counter(names),
+        unknown=_unknown(stats, workers),
         is_new=not monitor.tasks().exists(),
     )
+
+
+def _unknown(stats: Sequence[QueueStats], workers: Sequence[WorkerInfo]) -> list[Stranded]:
+    """Return the tasks whose queue a worker takes and whose code none of them has."""
+    groups = capability.waiting(one.name for one in stats if one.queued and not one.is_paused)
+    alive = [info.worker for info in workers if info.is_healthy]
+    return [one for one in monitor.tasks_without_worker(groups, alive) if one.is_queue_taken]

@@ -45,7 +45,7 @@ def queue_lines(
 
 def takes(info: WorkerInfo, queue: str) -> bool:
     """Tell whether a worker is alive and claims from a queue."""
-    names = _names(info)
+    names = info.worker.queue_names
     return info.is_healthy and (not names or queue in names)
 
 
@@ -71,11 +71,3 @@ def _queue_line(stats: QueueStats, workers: Sequence[WorkerInfo], now: datetime)
     )  # fmt: skip
     oldest = words.between(stats.oldest_queued_at, now) if stats.oldest_queued_at else None
     return QueueLine(stats, drawing, bool(workers), oldest)
-
-
-def _names(info: WorkerInfo) -> set[str]:
-    """Return the queues that a worker was told to take; none means every queue."""
-    return {
-        str(pair[0]) if isinstance(pair, list | tuple) and pair else str(pair)
-        for pair in info.worker.queues
-    }

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from django.db.models import Count, Min, Q, QuerySet
 
-from taskhub import conf, queue
+from taskhub import capability, conf, queue
 from taskhub.engines import get_engine, queue_alias
 from taskhub.models import Queue, Task, TaskCatalog, Worker
 from taskhub.models.worker import WorkerKind
@@ -19,6 +19,7 @@ retry = queue.retry
 purge = queue.purge
 pause = queue.pause
 resume = queue.resume
+tasks_without_worker = capability.tasks_without_worker
 
 
 @dataclass(frozen=True, slots=True)

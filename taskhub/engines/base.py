@@ -55,6 +55,15 @@ class Engine:
     def connection(self) -> BaseDatabaseWrapper:
         return connections[self.alias]
 
+    def ping(self) -> None:
+        """Ask the database for nothing.
+
+        Raises:
+            DatabaseError: it does not answer.
+        """
+        with self.connection.cursor() as cursor:
+            cursor.execute("SELECT 1")
+
     # -- time -------------------------------------------------------------------------------------------------------
 
     def clock(self) -> Any:

@@ -63,6 +63,14 @@ class Worker(models.Model):
         return self.name
 
     @property
+    def queue_names(self) -> set[str]:
+        """The queues that it takes tasks from; none means every queue."""
+        return {
+            str(pair[0]) if isinstance(pair, list | tuple) and pair else str(pair)
+            for pair in self.queues
+        }
+
+    @property
     def idle(self) -> int:
         """Slots that run nothing."""
         return max(0, self.slots - self.busy)

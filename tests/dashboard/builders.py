@@ -14,7 +14,14 @@ def ago(seconds: float) -> datetime:
     return timezone.now() - timedelta(seconds=seconds)
 
 
-def make_worker(name: str = "w1", *, queues: Any = (), beat: float = 0.0, **columns: Any) -> Worker:
+def make_worker(
+    name: str = "w1",
+    *,
+    queues: Any = (),
+    tasks: Any = ("email.send", "other"),
+    beat: float = 0.0,
+    **columns: Any,
+) -> Worker:
     """Make a worker with one child, and return the child: it is who holds tasks."""
     common = {
         "host": "host.example",
@@ -24,7 +31,7 @@ def make_worker(name: str = "w1", *, queues: Any = (), beat: float = 0.0, **colu
         **columns,
     }
     parent = Worker.objects.create(
-        kind=WorkerKind.WORKER, name=name, queues=list(queues), slots=4, **common
+        kind=WorkerKind.WORKER, name=name, queues=list(queues), tasks=list(tasks), slots=4, **common
     )
     return Worker.objects.create(
         kind=WorkerKind.EXECUTOR, name=f"{name}/1", parent=parent, slots=1, **common

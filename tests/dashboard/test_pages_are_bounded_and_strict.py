@@ -62,7 +62,7 @@ def count(client, url: str) -> int:
 
 def test_the_overview_asks_little(operator, django_assert_max_num_queries):
     fill(3)
-    with django_assert_max_num_queries(20):
+    with django_assert_max_num_queries(21):
         operator.get(reverse("dashboard:overview"))
 
 

@@ -41,6 +41,22 @@ def test_a_worker_without_a_list_of_queues_takes_every_queue(operator):
     assert verdict(operator)[1] == []
 
 
+def test_a_task_that_no_worker_has_the_code_of_is_named(operator):
+    make_worker("w1")
+    make_task(name="strange")
+    make_task(name="strange")
+    assert verdict(operator)[1] == ["No worker has the code of strange"]
+    text = operator.get(reverse("dashboard:overview")).content.decode()
+    assert "2 tasks in mail cannot start until one does." in text
+
+
+def test_many_unknown_tasks_are_one_thing(operator):
+    make_worker("w1")
+    for number in range(4):
+        make_task(name=f"strange{number}")
+    assert verdict(operator)[1] == ["No worker has the code of 4 tasks"]
+
+
 def test_a_worker_that_has_gone_silent_and_one_that_was_lost_are_named(operator):
     make_worker("ok")
     make_worker("silent", beat=1000)

@@ -16,7 +16,7 @@ from django.core.management.color import no_style
 from django.db import connection, transaction
 from django.utils import timezone
 
-from taskhub import monitor, queue
+from taskhub import capability, monitor, queue
 from taskhub.engines import get_engine
 from taskhub.engines.rows import Skip
 from taskhub.models import Task, Worker
@@ -324,6 +324,18 @@ def test_queue_stats_never_read_a_finished_task(table: Table):
     assert (stats.queued, stats.pending, stats.running) == (FEW, FEW, 2 * HELD)
     assert not seen.scans, seen.plans
     assert seen.cost < BOUND[connection.vendor], seen.plans
+
+
+def test_who_looks_for_tasks_without_a_worker_reads_the_front_of_each_queue_only(table: Table):
+    seen = Observed(capability.waiting)
+
+    front = 3 * capability.SAMPLE  # of three priorities
+    counts = {found.queue: found.count for found in seen.result}
+    backlog = {"200k queued": "default", "200k in another queue": "another"}.get(table.scenario)
+    assert all(count == (front if name == backlog else FEW) for name, count in counts.items())
+    assert counts.keys() == {"default"} | ({backlog} if backlog else set())
+    assert not seen.scans, seen.plans
+    assert seen.cost < BOUND[connection.vendor] * (5 if backlog else 1), seen.plans
 
 
 @pytest.mark.only_on("mysql")
