@@ -1,4 +1,4 @@
-"""Maintenance: the child that promotes, expires, rescues and passes wake-ups on."""
+"""Maintenance: the child that promotes, expires, rescues, keeps house and passes wake-ups on."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ from workers.bell import CANCEL, NEW_QUEUE, STOP, WORK, Lifeline
 from workers.board import Board, Child, ChildState, Stop
 from workers.burial import bury
 from workers.heartbeat import Heartbeat
+from workers.housekeeping import Housekeeping
 from workers.intake import release
 from workers.options import WorkerOptions
 from workers.persistence import ORPHANED, limit_control_thread
@@ -41,6 +42,7 @@ class Maintenance:
         self._options, self._board, self._lifeline = options, board, lifeline
         self._parent_pid = os.getppid()
         self._heartbeat = Heartbeat(self._board)
+        self._housekeeping = Housekeeping()
         self._wake = threading.Event()
         self._known_queues: set[str] = set()
         self._due_at = self._rescue_at = self._poll_at = 0.0
@@ -79,6 +81,7 @@ class Maintenance:
         self._chore(self._promote)
         self._chore(self._poll)
         self._chore(self._rescue)
+        self._chore(self._housekeeping.turn)
         if self._options.is_draining and self._is_drained():
             self._board.stop = self._board.stop or Stop.GRACEFUL
             self._ring_all(STOP)

@@ -39,13 +39,9 @@ def _take(engine: Engine, limit: int) -> int:
     over = engine.now() - timedelta(seconds=MINUTE + GRACE)
     rows = _buckets(engine).filter(writer__gt=ALL, seconds=MINUTE, start_at__lt=over)
     rows = rows.order_by("writer", "start_at")
-    writers = set(rows.values_list("writer", flat=True)[:limit])
+    writers = _find(engine, rows, limit)
     if not writers:
         return 0
-    if not _writers(engine).filter(pk=ALL).exists():
-        all_of_them = MetricWriter(writer=ALL, last_write=_NOTHING, written_at=over)
-        with engine.impatient(PATIENCE):
-            _writers(engine).bulk_create([all_of_them], ignore_conflicts=True)
     with engine.impatient(PATIENCE):
         if not _lock(engine, {ALL}):
             return 0
@@ -57,6 +53,16 @@ def _take(engine: Engine, limit: int) -> int:
     return len(taken)
 
 
+def _find(engine: Engine, rows: QuerySet[MetricBucket], limit: int) -> set[int]:
+    """Return the writers of the first rows, in a transaction before: what it has seen must not be seen again."""
+    with engine.impatient(PATIENCE):
+        writers = set(rows.values_list("writer", flat=True)[:limit])
+        if writers and not _writers(engine).filter(pk=ALL).exists():
+            all_of_them = MetricWriter(writer=ALL, last_write=_NOTHING, written_at=engine.now())
+            _writers(engine).bulk_create([all_of_them], ignore_conflicts=True)
+    return writers
+
+
 def _lock(engine: Engine, writers: set[int]) -> list[int]:
     """Lock the writers that nobody holds now until the transaction ends, and return them."""
     rows = _writers(engine).filter(pk__in=writers).order_by("pk")
@@ -65,13 +71,13 @@ def _lock(engine: Engine, writers: set[int]) -> list[int]:
 
 def _forget(engine: Engine, limit: int) -> int:
     keep = conf.get().keep_metrics
-    for seconds, term in ((MINUTE, keep.minutes), (HOUR, keep.hours), (DAY, keep.days)):
-        if term is None:
-            continue
-        until = engine.now() - timedelta(seconds=seconds + term)
-        old = _buckets(engine).filter(writer=ALL, seconds=seconds, start_at__lt=until)
-        if ids := list(old.order_by("start_at").values_list("pk", flat=True)[:limit]):
-            with engine.impatient(PATIENCE):
+    with engine.impatient(PATIENCE):
+        for seconds, term in ((MINUTE, keep.minutes), (HOUR, keep.hours), (DAY, keep.days)):
+            if term is None:
+                continue
+            until = engine.now() - timedelta(seconds=seconds + term)
+            old = _buckets(engine).filter(writer=ALL, seconds=seconds, start_at__lt=until)
+            if ids := list(old.order_by("start_at").values_list("pk", flat=True)[:limit]):
                 return _delete(engine, ids)
     return 0
 
@@ -80,8 +86,9 @@ def _forget_writers(engine: Engine, limit: int) -> int:
     """Forget writers that are gone and have left no rows."""
     gone = _writers(engine).filter(writer__gt=ALL, written_at__lt=engine.now() - _WRITER_KEPT)
     gone = gone.filter(~Exists(MetricBucket.objects.filter(writer=OuterRef("writer"))))
-    ids = list(gone.values_list("pk", flat=True)[:limit])
-    return _writers(engine).filter(pk__in=ids).delete()[0] if ids else 0
+    with engine.impatient(PATIENCE):
+        ids = list(gone.values_list("pk", flat=True)[:limit])
+        return _writers(engine).filter(pk__in=ids).delete()[0] if ids else 0
 
 
 def _delete(engine: Engine, ids: list[int]) -> int:

@@ -80,10 +80,10 @@ def prune_logs(limit: int = BATCH) -> int:
     engine = get_engine()
     until = engine.now() - timedelta(seconds=term)
     lines = LogLine.objects.using(engine.alias)
-    first = list(lines.order_by("id").values_list("id", "at")[:limit])  # there is no index of times
-    old = [line_id for line_id, at in first if at < until]
-    if old:
-        with engine.impatient(PATIENCE):
+    with engine.impatient(PATIENCE):
+        first = lines.order_by("id").values_list("id", "at")[:limit]  # there is no index of times
+        old = [line_id for line_id, at in first if at < until]
+        if old:
             lines.filter(id__in=old)._raw_delete(engine.alias)
     return len(old)
 
