@@ -70,7 +70,7 @@ def _workers() -> Check:
 def _maintenance(engine: Engine, now: datetime) -> Check:
     """Look for what a worker's maintenance would not have left: tasks overdue for their queue, the dead unburied."""
     patience = 2 * max(conf.get().lease, conf.get().poll_interval)
-    overdue = -(engine.seconds_to_next_due() or 0.0)
+    overdue = -(engine.upcoming()[0] or 0.0)
     if overdue > patience:
         what = f"a task that waited for its time is overdue by {overdue:.0f} s; nobody queues it"
         return Check("maintenance", False, what)

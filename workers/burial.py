@@ -7,7 +7,7 @@ from taskhub.engines import get_engine
 from taskhub.models import Worker
 from taskhub.queue.announce import announce_finished
 from taskhub.queue.ladder import note_killed
-from taskhub.queue.rescue import Cause
+from taskhub.queue.rescue import Cause, Count
 from workers.board import Board, Child, Death
 
 _CAUSES = {
@@ -19,10 +19,10 @@ _CAUSES = {
 }
 
 
-def bury(board: Board, child: Child) -> None:
-    """Rescue what a dead child held and free its place. May be repeated after an error."""
+def bury(board: Board, child: Child, count: Count) -> None:
+    """Rescue what a dead child held and free its place; may be repeated after an error. `count`: see `rescue_child`."""
     if child.worker_id and not _left_in_order(child):
-        _rescue(child)
+        _rescue(child, count)
     board.remember(child)
     child.clear()
 
@@ -31,7 +31,7 @@ def _left_in_order(child: Child) -> bool:
     return child.exit_code == 0 and not child.running and not child.death
 
 
-def _rescue(child: Child) -> None:
+def _rescue(child: Child, count: Count) -> None:
     death = Death(child.death)
     running = {slot.task_id: slot for slot in child.running}
     culprits = {task_id for task_id, slot in running.items() if slot.is_culprit}
@@ -42,8 +42,8 @@ def _rescue(child: Child) -> None:
             note_killed(task_id, running[task_id].claim_no)
     row = Worker.objects.using(get_engine().alias).get(pk=child.worker_id)
     endings = queue.rescue_child(
-        row, culprits, _how(child, death), _CAUSES[death], beside=set(running) - culprits
-    )
+        row, culprits, _how(child, death), _CAUSES[death], beside=set(running) - culprits, count=count
+    )  # fmt: skip
     announce_finished([ending.task_id for ending in endings if ending.state.is_finished])
 
 

@@ -9,8 +9,9 @@ from collections import deque
 
 from taskhub.context import Run
 from taskhub.engines import get_engine
-from taskhub.engines.rows import Claim
+from taskhub.engines.rows import Claim, Ending
 from taskhub.engines.wakeups import HOT_SECONDS
+from taskhub.metrics import Recorder
 from taskhub.queue import finish
 from workers import memory, registration, vital
 from workers.bell import CANCEL, NEW_QUEUE, REPORT, WORK, Lifeline
@@ -50,6 +51,7 @@ class Control:
         self._outbox = Outbox()
         self._cancellation = Cancellation(abort, child)
         self._reports = Reports(lambda: child.worker_id)
+        self._metrics = Recorder()
         self._hooks: set[Run] = set()  # of runs that have ended; each keeps its slot
         self._late: deque[Run] = deque()  # ended, and logged something since
         self._is_registered = threading.Event()
@@ -122,6 +124,7 @@ class Control:
         while not self._is_over:
             self.child.tick = time.monotonic_ns()
             self._turn()
+        self._metrics.flush(get_engine(), self.child.worker_id)
         self._persistence.trying(lambda: registration.stopped(self.child.worker_id))
         self.is_finished = True
         self.child.tray.put([END])
@@ -136,6 +139,8 @@ class Control:
 
     def _turn(self) -> None:
         self._record()
+        if self._metrics.is_due(time.monotonic()):
+            self._metrics.flush(get_engine(), self.child.worker_id)
         if self._lifeline.is_torn:
             self._leave_orphaned()
         if self._is_leaving():
@@ -174,12 +179,15 @@ class Control:
             )
         }
         for done in batch:
-            self._count(done)
-            done.answer(done.ending if done.is_recorded else recorded.get(done.ending.fence))
+            ending = done.ending if done.is_recorded else recorded.get(done.ending.fence)
+            self._count(done.ending)
+            if ending is not None:
+                self._metrics.count(done.claim, ending)
+            done.answer(ending)
 
-    def _count(self, done: Done) -> None:
+    def _count(self, ending: Ending) -> None:
         """Add to the statistics of this child, which leave with the heartbeat."""
-        child, ending = self.child, done.ending
+        child = self.child
         seconds = ending.seconds
         self._intake.prefetch.learn(seconds)
         spent = int(seconds * 1e9)

@@ -15,6 +15,7 @@ from django.db.utils import Error
 from taskhub import catalog, conf, queue
 from taskhub.engines import get_engine
 from taskhub.engines.wakeups import Kind, Waiter
+from taskhub.metrics import Recorder
 from taskhub.models import Worker
 from taskhub.signals import worker_offline
 from workers import registration, vital
@@ -43,6 +44,7 @@ class Maintenance:
         self._parent_pid = os.getppid()
         self._heartbeat = Heartbeat(self._board)
         self._housekeeping = Housekeeping()
+        self._metrics = Recorder()
         self._wake = threading.Event()
         self._known_queues: set[str] = set()
         self._due_at = self._rescue_at = self._poll_at = 0.0
@@ -62,6 +64,7 @@ class Maintenance:
         while not self._is_over():
             self._board.maintenance.tick = time.monotonic_ns()
             self._turn()
+        self._metrics.flush(get_engine(), self._board.worker_id)
         self._heartbeat.stop()
         self._trying(lambda: registration.stopped(self._board.worker_id))
 
@@ -82,6 +85,8 @@ class Maintenance:
         self._chore(self._poll)
         self._chore(self._rescue)
         self._chore(self._housekeeping.turn)
+        if self._metrics.is_due(time.monotonic()):
+            self._metrics.flush(get_engine(), self._board.worker_id)
         if self._options.is_draining and self._is_drained():
             self._board.stop = self._board.stop or Stop.GRACEFUL
             self._ring_all(STOP)
@@ -127,11 +132,11 @@ class Maintenance:
         self._rescue_at = now + conf.get().heartbeat
         # Who could not write himself for a while may not call others dead: on SQLite a long write blocks everybody.
         if self._heartbeat.has_written_for(conf.get().heartbeat):
-            for worker in queue.rescue_lost_workers():
+            for worker in queue.rescue_lost_workers(self._metrics.count):
                 worker_offline.send_robust(sender=Worker, worker=worker)
 
     def _bury(self, child: Child) -> None:
-        bury(self._board, child)
+        bury(self._board, child, self._metrics.count)
         self._ring_all(WORK)
 
     def _relieve(self, child: Child) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import timedelta
 from enum import Enum
 from typing import Any
@@ -38,6 +38,13 @@ class Cause(Enum):
     INTERRUPTED = "another task that ran beside it had to be killed"
 
 
+Count = Callable[[Claim, Ending], None]
+
+
+def _nothing(claim: Claim, ending: Ending) -> None:
+    """Count nothing."""
+
+
 def rescue_child(
     child: Worker,
     started: Collection[int],
@@ -45,18 +52,26 @@ def rescue_child(
     cause: Cause = Cause.LOST,
     *,
     beside: Collection[int] = (),
+    count: Count = _nothing,
 ) -> list[Ending]:
     """Free what a dead child held and mark it as stopped; return the endings recorded.
 
     `started` names the tasks that are to answer for its death: by `cause` they count one loss each, fail as an attempt
     that timed out, end as cancelled, or go back. Those that ran `beside` them count an interruption; all others, which
-    had not started, go back free. `how` says how the child died.
+    had not started, go back free. `how` says how the child died. `count` is called with each claim and how it ended.
     """
     engine = get_engine()
     held = list(tasks().filter(worker=child, state=TaskState.RUNNING).order_by("id"))
+    now = engine.now()
     causes = dict.fromkeys(beside, Cause.INTERRUPTED) | dict.fromkeys(started, cause)
-    endings = [_ending(engine, task, causes.get(task.id), how) for task in held]
+    attempts = [
+        Attempt(_claim(task), _definition(task), task.started_at or now, now) for task in held
+    ]
+    endings = [_ending(attempt, causes.get(attempt.claim.id), how) for attempt in attempts]
     recorded = finish(engine, child.pk, child.name, endings)
+    claims = {attempt.claim.fence: attempt.claim for attempt in attempts}
+    for ending in recorded:
+        count(claims[ending.fence], ending)
     Worker.objects.using(engine.alias).filter(pk=child.pk, stopped_at__isnull=True).update(
         stopped_at=engine.clock(), is_lost=True
     )
@@ -65,10 +80,10 @@ def rescue_child(
     return recorded
 
 
-def rescue_lost_workers() -> list[Worker]:
+def rescue_lost_workers(count: Count = _nothing) -> list[Worker]:
     """Rescue what is held by workers that gave no sign of life for a whole lease; return those declared lost.
 
-    Each held task counts one loss: nobody is left to say which of them ran.
+    Each held task counts one loss: nobody is left to say which of them ran. `count`: as in `rescue_child`.
     """
     engine = get_engine()
     dead = engine.lost_workers(conf.get().lease)
@@ -83,7 +98,8 @@ def rescue_lost_workers() -> list[Worker]:
                 "Worker %s gave no sign of life for %g s; rescuing %d tasks.",
                 worker, conf.get().lease, len(held),
             )  # fmt: skip
-            rescue_child(worker, held, f"gave no sign of life for {conf.get().lease:g} s")
+            silence = f"gave no sign of life for {conf.get().lease:g} s"
+            rescue_child(worker, held, silence, count=count)
     return lost
 
 
@@ -105,11 +121,11 @@ def _still_holding(engine: Engine, dead: Collection[int]) -> Sequence[Worker]:
     return list(Worker.objects.using(engine.alias).filter(pk__in=dead, stopped_at__isnull=False))
 
 
-def _ending(engine: Engine, task: Task, cause: Cause | None, how: str) -> Ending:
-    now = engine.now()
-    claim = Claim(*(getattr(task, column) for column in CLAIM_COLUMNS))
-    definition = _definition(task)
-    attempt = Attempt(claim, definition, task.started_at or now, now)
+def _claim(task: Task) -> Claim:
+    return Claim(*(getattr(task, column) for column in CLAIM_COLUMNS))
+
+
+def _ending(attempt: Attempt, cause: Cause | None, how: str) -> Ending:
     message = f"The worker {how}."
     match cause:
         case None:  # user code never saw it
@@ -117,7 +133,9 @@ def _ending(engine: Engine, task: Task, cause: Cause | None, how: str) -> Ending
         case Cause.TIMEOUT:
             what = {"error_class": path(TaskTimeout), "message": message}
             return failed(
-                attempt, what, is_retryable=not matches(TaskTimeout(), definition.no_retry_on)
+                attempt,
+                what,
+                is_retryable=not matches(TaskTimeout(), attempt.definition.no_retry_on),
             )
         case Cause.CANCELLED:
             return attempt.ending(TaskState.CANCELLED, Outcome.CANCELLED, message=message)
