@@ -5,5 +5,6 @@ pytest_plugins = [
     "tests.plugins.report",
     "tests.plugins.database",
     "tests.plugins.processes",
+    "tests.plugins.servers",
     "tests.plugins.accessories",
 ]

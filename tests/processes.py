@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import TypeVar
 
@@ -63,6 +64,12 @@ class Launched:
         """Signal the process itself, not its children."""
         self.process.send_signal(signal_number)
 
+    def send_to_all(self, signal_number: int) -> None:
+        """Signal the process and all that are left of its session."""
+        for pid in self.members:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal_number)
+
     def wait(self, timeout: float = 30.0) -> int:
         """Wait until it has ended and return its exit code."""
         return self.process.wait(timeout)
@@ -113,13 +120,13 @@ class Launched:
 
     def kill(self) -> None:
         """SIGKILL the whole session, at once and without a word."""
-        for pid in self.members:
-            try:
-                os.kill(pid, signal.SIGKILL)
-            except ProcessLookupError:
-                continue
+
+        def nothing_is_left() -> bool:
+            self.send_to_all(signal.SIGKILL)  # again: a child may have been forked just now
+            return not self.members
+
+        eventually(nothing_is_left, timeout=30)
         self.process.wait(10)
-        eventually(lambda: not self.members)
 
 
 def every_pid() -> list[int]:

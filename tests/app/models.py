@@ -8,6 +8,8 @@ class Ledger(models.Model):
 
     task_id = models.BigIntegerField(db_index=True)
     note = models.CharField(max_length=200, default="")
+    attempt = models.PositiveIntegerField(default=0)
+    pid = models.PositiveIntegerField(default=0)
 
     def __str__(self) -> str:
         return f"{self.task_id}: {self.note}"

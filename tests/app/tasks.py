@@ -6,8 +6,6 @@ import signal
 import sys
 import time
 
-from django.db import connection, transaction
-
 from taskhub import Cancel, RetryTask, Snooze, task
 from tests.app.models import Ledger
 
@@ -161,12 +159,6 @@ def note_atomically(text: str, should_fail: bool = False) -> None:
         raise ValueError("after the write")
 
 
-@task(max_retries=0)
-def leave_a_transaction_open() -> None:
-    transaction.atomic().__enter__()
-    connection.needs_rollback = True
-
-
 @task
 def unstorable_result() -> object:
     return object()
@@ -185,3 +177,4 @@ def _touch(path: str) -> None:
 
 from tests.app import tasks_context  # noqa: E402, F401
 from tests.app.tasks_conformance import *  # noqa: E402, F403
+from tests.app.tasks_faults import *  # noqa: E402, F403

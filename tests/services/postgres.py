@@ -7,7 +7,7 @@ from pathlib import Path
 
 import psycopg
 
-from tests.services.base import Missing, Service, free_port, give_to, server_user
+from tests.services.base import STOP_SECONDS, Missing, Service, free_port, give_to, server_user
 
 # A test server that loses power loses nothing of worth; a killed process loses nothing either way.
 OPTIONS = {
@@ -24,31 +24,52 @@ class Postgres(Service):
     variable = "TASKHUB_TEST_POSTGRES_URL"
     stop_signal = signal.SIGINT  # "fast": ends the sessions instead of waiting for them
 
+    def __init__(self, directory: Path) -> None:
+        super().__init__(directory)
+        self.user = server_user("postgres", "nobody")
+        self.data = directory / "data"
+        self.port = free_port()
+
+    @property
+    def url(self) -> str:
+        return f"postgresql://postgres@127.0.0.1:{self.port}/postgres"
+
     def start(self) -> str:
-        user = server_user("postgres", "nobody")
-        programs = debian_programs() or self.embedded_programs()
-        data = give_to(self.directory / "data", user)
-        port = free_port()
-        url = f"postgresql://postgres@127.0.0.1:{port}/postgres"
+        self.programs = debian_programs() or self.embedded_programs()
+        give_to(self.data, self.user)
         self.prepare(
             [
-                programs / "initdb",
-                f"--pgdata={data}",
+                self.programs / "initdb",
+                f"--pgdata={self.data}",
                 "--username=postgres",
                 "--auth=trust",
                 "--encoding=UTF8",
                 "--no-locale",
                 "--no-sync",
             ],
-            user=user,
+            user=self.user,
         )
+        self.serve()
+        return self.url
+
+    def serve(self) -> None:
+        """Start the server on the data that it has, and wait until it answers."""
         settings = [f"--{key}={value}" for key, value in OPTIONS.items()]
         self.launch(
-            [programs / "postgres", "-D", data, f"--port={port}", "-k", data, *settings],
-            user=user,
-            ready=lambda: psycopg.connect(url, connect_timeout=2).close(),
+            [
+                *(self.programs / "postgres", "-D", self.data, "-k", self.data),
+                *(f"--port={self.port}", *settings),
+            ],
+            user=self.user,
+            ready=lambda: psycopg.connect(self.url, connect_timeout=2).close(),
         )
-        return url
+
+    def restart(self, stop_signal: signal.Signals) -> None:
+        """Stop the server by SIGINT ("fast") or SIGQUIT ("immediate", as a crash), and start it again."""
+        assert self.process is not None
+        self.process.send_signal(stop_signal)
+        self.process.wait(STOP_SECONDS)
+        self.serve()
 
     def embedded_programs(self) -> Path:
         """The programs of the PyPI package, copied to where any user may run them.
