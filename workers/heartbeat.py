@@ -29,11 +29,16 @@ class Heartbeat:
         self._thread: threading.Thread | None = None
         self._stop_event = threading.Event()
         self._writing_since: float | None = None
+        self._written_at = 0.0
 
     def has_written_for(self, seconds: float) -> bool:
         """Tell whether each heartbeat of the last `seconds` got through."""
-        since = self._writing_since
-        return since is not None and time.monotonic() - since >= seconds
+        now, since = time.monotonic(), self._writing_since
+        return since is not None and now - since >= seconds and self._is_on_time(now)
+
+    def _is_on_time(self, now: float) -> bool:
+        """Tell whether no heartbeat is missing until now: one is when the whole machine stood still for a while."""
+        return now - self._written_at < 2 * conf.get().heartbeat
 
     def start(self) -> None:
         self._thread = vital.start(self._run, "taskhub-heartbeat")
@@ -61,10 +66,12 @@ class Heartbeat:
             logger.warning("A heartbeat was not written: %s", str(error).strip())
             get_engine().connection.close()
             return min(1.0, interval)
-        if time.monotonic() - began > interval:
+        now = time.monotonic()
+        if now - began > interval:
             self._writing_since = None
-        elif self._writing_since is None:
-            self._writing_since = time.monotonic()
+        elif self._writing_since is None or not self._is_on_time(began):
+            self._writing_since = now
+        self._written_at = now
         return interval
 
     def _signs(self) -> dict[int, Statistics]:
