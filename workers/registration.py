@@ -7,7 +7,7 @@ import socket
 from collections.abc import Mapping
 from typing import Any, cast
 
-from django.db.models import Case, Field, Value, When
+from django.db.models import Case, Field, Q, Value, When
 
 from taskhub import __version__, registry
 from taskhub.engines import get_engine
@@ -40,6 +40,8 @@ def heartbeat(signs: Mapping[int, Statistics]) -> None:
     """Write signs of life and statistics by id, in one statement; who was declared lost too early is back."""
     engine = get_engine()
     rows = Worker.objects.using(engine.alias).filter(pk__in=signs)
+    # Who has signed off stays so: it may have done that after the caller saw it alive.
+    rows = rows.filter(Q(stopped_at__isnull=True) | Q(is_lost=True))
     columns = {
         name: Case(
             *(When(pk=pk, then=Value(getattr(sign, name))) for pk, sign in signs.items()),
