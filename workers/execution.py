@@ -5,12 +5,15 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Callable
+from contextlib import suppress
 from contextvars import copy_context
 from functools import lru_cache
 from inspect import iscoroutinefunction
 from typing import Any
 
-from django.db import close_old_connections, connections, transaction
+from django.db import connections, transaction
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.utils import Error
 from django.utils import timezone
 
 from taskhub import registry
@@ -82,7 +85,8 @@ class Execution:
                 transaction.set_rollback(True, self._engine.alias)
             elif not self._engine.finish(self._worker_id, self._worker_name, [ending]):
                 raise StaleClaim
-            return ending, is_success
+        self._expect_end_of_transaction()
+        return ending, is_success
 
     def _guarded(
         self, run: Run, function: Callable[..., Any], args: list[Any], kwargs: dict[str, Any]
@@ -103,20 +107,41 @@ class Execution:
             self._loop = None
             raise
 
+    def _expect_end_of_transaction(self) -> None:
+        """Refuse a success that was not committed: a block that the task left open has taken the commit for its own.
+
+        Raises:
+            TransactionManagementError: the attempt fails, and what it wrote is rolled back.
+        """
+        if self._engine.connection.in_atomic_block:
+            raise transaction.TransactionManagementError(
+                "The task left a transaction.atomic() block open, so nothing of it was committed; "
+                "use the block as a context manager or a decorator."
+            )
+
     def _clean_up(self) -> None:
         """What Django does after a request; and a connection left inside a transaction is not used again."""
         for connection in connections.all(initialized_only=True):
             if connection.in_atomic_block or connection.needs_rollback:
                 self._forget_connections()
                 break
-        close_old_connections()
+        for connection in connections.all(initialized_only=True):
+            try:
+                connection.close_if_unusable_or_obsolete()
+            except Error:  # some drivers mind that the task has closed their connection already
+                _forget(connection)
 
     def _forget_connections(self) -> None:
         for connection in connections.all(initialized_only=True):
-            alias = connection.alias
-            connection.in_atomic_block = False
-            connection.close()
-            del connections[alias]
+            _forget(connection)
+
+
+def _forget(connection: BaseDatabaseWrapper) -> None:
+    """Close a connection, whatever its state, and let Django make a new one."""
+    connection.in_atomic_block = False
+    with suppress(Error):
+        connection.close()
+    del connections[connection.alias]
 
 
 def prepare(run: Run) -> tuple[Callable[..., Any], list[Any], dict[str, Any]]:
