@@ -1,7 +1,5 @@
 """The main job, through real processes: a task is enqueued, `runworker` runs it, the database has what came of it."""
 
-import os
-import signal
 from datetime import timedelta
 
 import pytest
@@ -9,7 +7,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from taskhub import TaskState, get_result, queue
-from taskhub.models import Result, Task, Worker
+from taskhub.models import Result, Task
 from tests.app import tasks
 from tests.app.models import Ledger
 from tests.helpers import eventually
@@ -110,30 +108,6 @@ def test_a_coroutine_runs_and_is_interrupted_by_its_timeout_with_its_finally_blo
     )
 
 
-@pytest.mark.parametrize(
-    "task, args", [(tasks.nap, (30,)), (tasks.spin, (30,))], ids=["blocking call", "python loop"]
-)
-def test_a_soft_timeout_interrupts(task, args, run_worker):
-    run_worker("--processes", "1")
-    result = task.using(timeout=0.3, max_retries=0).enqueue(*args)
-    assert result.wait(20)
-    assert (result.state, result.errors[0].exception_class.__name__) == (
-        TaskState.FAILED,
-        "TaskTimeout",
-    )
-
-
-def test_a_task_that_stays_after_its_timeout_is_killed_and_the_worker_goes_on(run_worker):
-    run_worker("--processes", "1")
-    result = tasks.stay_whatever_comes.enqueue()
-    assert result.wait(20)
-    assert (result.state, result.errors[0].exception_class.__name__) == (
-        TaskState.FAILED,
-        "TaskTimeout",
-    )
-    assert tasks.add.enqueue(1).get(timeout=20) == 1
-
-
 def test_a_running_task_that_looks_is_cancelled_by_the_flag(run_worker, tmp_path):
     run_worker("--processes", "1")
     path = tmp_path / "begun"
@@ -192,104 +166,6 @@ def test_progress_is_visible_while_the_task_runs_and_kept_when_it_ends(run_worke
     assert (result.progress, result.progress_message) == (1.0, "all of it")
 
 
-def test_sys_exit_in_a_task_fails_the_task_alone(drain):
-    gone, fine = tasks.leave_the_process.enqueue(), tasks.add.enqueue(1)
-    drain("--processes", "1")
-    gone.refresh()
-    assert (gone.state, gone.errors[0].exception_class) == (TaskState.FAILED, SystemExit)
-    assert fine.get(timeout=0) == 1
-
-
-def test_a_task_whose_child_is_killed_runs_again_and_counts_a_loss(run_worker, tmp_path):
-    run_worker("--processes", "1")
-    result = tasks.kill_its_process.enqueue(str(tmp_path / "kills"), 1)
-    assert result.get(timeout=20) == "survived"
-    row = Task.objects.get(id=int(result.id))
-    assert (row.losses, row.failures, row.attempt) == (1, 0, 2)
-    assert list(Result.objects.order_by("claim_no").values_list("outcome", flat=True)) == [
-        "lost",
-        "succeeded",
-    ]
-
-
-def test_a_task_that_kills_its_worker_again_and_again_fails_and_no_other_pays(run_worker, tmp_path):
-    run_worker("--processes", "2")
-    poison = tasks.kill_its_process.enqueue(str(tmp_path / "kills"), 100)
-    others = tasks.add.enqueue_many([((n,), {}) for n in range(100)])
-    assert poison.wait(40)
-    assert (poison.state, poison.errors[-1].exception_class_path) == (
-        TaskState.FAILED,
-        "taskhub.errors.WorkerLost",
-    )
-    for other in others:
-        assert other.wait(20)
-    assert Task.objects.filter(state="succeeded", losses=0).count() == 100
-
-
-def test_at_most_once_fails_with_the_first_lost_worker(run_worker):
-    run_worker("--processes", "1")
-    result = tasks.kill_its_process_once_and_for_all.enqueue()
-    assert result.wait(20)
-    assert (result.state, result.attempts) == (TaskState.FAILED, 1)
-
-
-def test_the_tasks_of_a_worker_killed_whole_are_rescued_by_another(run_worker, tmp_path):
-    fast = {"TASKHUB_TEST_HEARTBEAT": "0.2", "TASKHUB_TEST_LEASE": "1.0"}
-    first = run_worker("--processes", "1", env=fast)
-    path = tmp_path / "begun"
-    result = tasks.nap.using(timeout=60).enqueue(0.5 if path.exists() else 3, str(path))
-    eventually(path.exists, timeout=20)
-    first.kill()
-    run_worker("--processes", "1", env=fast)
-    assert result.get(timeout=30) == "slept"
-    assert Task.objects.get(id=int(result.id)).losses == 1
-    assert Worker.objects.filter(is_lost=True).exists()
-
-
-def test_sigterm_lets_the_running_task_end_and_gives_back_the_rest(run_worker, tmp_path):
-    worker = run_worker("--processes", "1")
-    path = tmp_path / "begun"
-    running = tasks.nap.enqueue(1.0, str(path))
-    eventually(path.exists, timeout=20)
-    waiting = tasks.add.enqueue_many([((n,), {}) for n in range(20)])
-    worker.stop()
-    assert state_of(running) == "succeeded"
-    assert {state_of(result) for result in waiting} == {"queued"}
-    assert not Worker.objects.filter(stopped_at__isnull=True).exists()
-
-
-def test_a_task_that_outlasts_the_shutdown_goes_back_without_spending_an_attempt(
-    run_worker, tmp_path
-):
-    worker = run_worker("--processes", "1", "--shutdown-timeout", "0.3")
-    path = tmp_path / "begun"
-    result = tasks.nap.enqueue(30, str(path))
-    eventually(path.exists, timeout=20)
-    worker.stop()
-    row = Task.objects.get(id=int(result.id))
-    assert (row.state, row.attempt, row.losses, row.failures) == ("queued", 0, 0, 0)
-    assert Result.objects.get().outcome == "released"
-
-
-def test_the_death_of_the_supervisor_ends_its_children(run_worker):
-    worker = run_worker("--processes", "2")
-    eventually(
-        lambda: Worker.objects.filter(kind="executor", stopped_at__isnull=True).count() == 2,
-        timeout=20,
-    )
-    children = list(worker.children)
-    os.kill(worker.pid, signal.SIGKILL)
-    eventually(lambda: not any(_is_running(pid) for pid in children), timeout=20)
-
-
-def _is_running(pid):
-    try:
-        with open(f"/proc/{pid}/stat") as file:
-            return file.read().rpartition(")")[2].split()[0] != "Z"
-    except FileNotFoundError:
-        return False
-
-
 def test_delayed_tasks_start_at_their_time_and_not_before(run_worker):
     run_worker("--processes", "1")
     due = timezone.now() + timedelta(seconds=0.7)
@@ -334,13 +210,6 @@ def test_an_atomic_task_commits_its_effects_with_its_outcome_or_not_at_all(drain
     drain()
     assert (state_of(good), state_of(bad)) == ("succeeded", "failed")
     assert list(Ledger.objects.values_list("note", flat=True)) == ["kept"]
-
-
-def test_a_task_that_breaks_its_transaction_does_not_poison_the_next(drain):
-    tasks.leave_a_transaction_open.enqueue()
-    tasks.note.enqueue("after")
-    drain("--processes", "1")
-    assert list(Ledger.objects.values_list("note", flat=True)) == ["after"]
 
 
 def test_what_cannot_be_stored_fails_its_own_task_with_a_readable_error(drain):
