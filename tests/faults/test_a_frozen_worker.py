@@ -36,6 +36,7 @@ def test_the_late_outcome_of_a_frozen_worker_is_refused_and_it_goes_on_working(
     assert Worker.objects.get(pk=last.worker_id).parent.pid == first.pid
 
 
+@pytest.mark.only_on("sqlite", "postgresql")
 def test_a_worker_that_stood_still_alone_does_not_declare_itself_dead(run_worker, tmp_path):
     worker = run_worker("--processes", "1", env=HURRIED)
     result = tasks.hold.enqueue(str(tmp_path))

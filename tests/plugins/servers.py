@@ -33,10 +33,6 @@ class OwnServer:
         """What leads a process to this server (`tests.processes.environment` knows the database)."""
         return {Postgres.variable: self._service.url}
 
-    @property
-    def port(self) -> int:
-        return self._service.port
-
     def restart(self, stop_signal: signal.Signals) -> None:
         self._service.restart(stop_signal)
 
@@ -53,6 +49,15 @@ class OwnServer:
                 "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s",
                 [self.name],
             )
+
+    def refuse_writes(self) -> None:
+        """Make all transactions read-only, as those of a standby are, until `accept_writes`."""
+        self.execute(
+            "ALTER SYSTEM SET default_transaction_read_only = on", "SELECT pg_reload_conf()"
+        )
+
+    def accept_writes(self) -> None:
+        self.execute("ALTER SYSTEM RESET default_transaction_read_only", "SELECT pg_reload_conf()")
 
     def renew(self) -> None:
         """Make the database again, with empty tables and without a statistic."""
@@ -93,7 +98,7 @@ def own_server(transactional_db: None, spare_postgres: Postgres) -> Iterator[Own
     server.renew()
     with default_at(spare_postgres.port, server.name):
         yield server
-    server.drop()
+        server.accept_writes()
 
 
 @contextmanager
