@@ -20,6 +20,7 @@ class ChildState(IntEnum):
     STARTING = 1
     ALIVE = 2  # its Worker row exists
     DEAD = 3  # the child has ended; maintenance rescues what it held, then sets FREE
+    LEAVING = 4  # everything is recorded; its process is about to end
 
 
 class Death(IntEnum):
@@ -113,7 +114,7 @@ class Child:
 
     @property
     def is_up(self) -> bool:
-        return self.state in (ChildState.STARTING, ChildState.ALIVE)
+        return self.state in (ChildState.STARTING, ChildState.ALIVE, ChildState.LEAVING)
 
     @property
     def running(self) -> list[Slot]:

@@ -8,7 +8,9 @@ from taskhub.models import Worker
 from taskhub.queue.announce import announce_finished
 from taskhub.queue.ladder import note_killed
 from taskhub.queue.rescue import Cause, Count
+from workers import registration
 from workers.board import Board, Child, Death
+from workers.statistics import of_child
 
 _CAUSES = {
     Death.UNKNOWN: Cause.LOST,
@@ -21,8 +23,10 @@ _CAUSES = {
 
 def bury(board: Board, child: Child, count: Count) -> None:
     """Rescue what a dead child held and free its place; may be repeated after an error. `count`: see `rescue_child`."""
-    if child.worker_id and not _left_in_order(child):
-        _rescue(child, count)
+    if child.worker_id:
+        if not _left_in_order(child):
+            _rescue(child, count)
+        registration.last_words(child.worker_id, of_child(child)._replace(busy=0))
     board.remember(child)
     child.clear()
 

@@ -7,6 +7,7 @@ import threading
 import time
 from collections import deque
 
+from taskhub import conf
 from taskhub.context import Run
 from taskhub.engines import get_engine
 from taskhub.engines.rows import Claim, Ending
@@ -27,7 +28,6 @@ from workers.reports import Reports
 from workers.tray import END
 
 _LOOK_EVERY = 1.0  # seconds between looks while a task runs: cancellation, memory
-_TICK_EVERY = 1.0  # seconds between signs of life while nothing is to be done
 _IDLE_SECONDS = 60.0  # without being woken; maintenance looks more often, for all children
 
 
@@ -127,6 +127,7 @@ class Control:
         self._metrics.flush(get_engine(), self.child.worker_id)
         self._persistence.trying(lambda: registration.stopped(self.child.worker_id))
         self.is_finished = True
+        self.child.state = ChildState.LEAVING  # from here on nobody else takes from the tray
         self.child.tray.put([END])
 
     def _register(self) -> None:
@@ -147,6 +148,8 @@ class Control:
             self._intake.give_back()
             self._is_over = not (self._intake.out or self._hooks or self._late)
         else:
+            running = sum(run is not None for run in self.runs)
+            self._intake.look_for_lost(running + len(self._outbox))
             self._intake.fill(taken=len(self._hooks))
         self._listen(self._nap())
 
@@ -220,11 +223,12 @@ class Control:
     def _sleep(self, seconds: float) -> bytes:
         """Wait for the bell, with signs of life; return what was said."""
         said, until = b"", time.monotonic() + seconds
+        at_once = min(1.0, conf.get().lease / 10)
         while not said and not self._lifeline.is_torn:
             left = until - time.monotonic()
-            said = self.child.bell.wait(min(left, _TICK_EVERY), self._lifeline)
+            said = self.child.bell.wait(min(left, at_once), self._lifeline)
             self.child.tick = time.monotonic_ns()
-            if left <= _TICK_EVERY:
+            if left <= at_once:
                 break
         return said
 

@@ -18,6 +18,7 @@ from taskhub.engines import get_engine
 from taskhub.engines.rows import Claim, Ending
 from taskhub.queue.verdict import raised, returned
 from taskhub.results import AsyncResult
+from workers import vital
 from workers.bell import Lifeline
 from workers.board import Board, Child
 from workers.control import Control
@@ -97,6 +98,14 @@ class EventLoop:
 
     async def _run(self, run: Run, number: int) -> None:
         try:
+            await self._run_and_end(run, number)
+        except Exception:  # noqa: BLE001  # not of user code: the slot would be lost
+            vital.give_up(f"Slot {number}")
+        self._free_again(number)
+        await self._tidy()
+
+    async def _run_and_end(self, run: Run, number: int) -> None:
+        try:
             result = None
             if self._work.is_heard:
                 result = await sync_to_async(self._work.announce_start)(run)
@@ -113,8 +122,6 @@ class EventLoop:
         else:  # somebody's code will run, which may block
             end = partial(self._end_beside, run, number, ending, is_recorded, result)
             await self._loop.run_in_executor(self._threads, end)
-        self._free_again(number)
-        await self._tidy()
 
     async def _await(self, run: Run) -> Ending:
         """Run a coroutine to its end; nothing that it raises leaves this."""

@@ -25,6 +25,8 @@ from workers.tray import Token
 
 logger = logging.getLogger("taskhub.worker")
 
+_LOST_AFTER = 2.0  # seconds; a claim changes hands in microseconds
+
 
 class Intake:
     """Keeps a child's tray filled. Used by the control thread; runners take out of `claims` what a token stands for."""
@@ -40,6 +42,7 @@ class Intake:
         self._unknown: set[str] = set()
         self._most = options.max_tasks_per_child
         self._claimed = self._returned = self._ended = self._troubles = 0
+        self._missing_since: float | None = None
         self._is_careful = False  # tasks with a loss on their record are about: one at a time
 
     @property
@@ -100,17 +103,32 @@ class Intake:
         self._release(item.fence for item in strange)
         return [item for item in claims if registry.find(item.name)]
 
+    # -- doubt ------------------------------------------------------------------------------------------------------
+
     @property
     def _is_unsure(self) -> bool:
-        """A connection was lost: a claim may have been committed whose answer never came."""
-        return self._troubles != self._persistence.troubles
+        """A connection was lost, after a claim perhaps whose answer never came; or maintenance has taken claims off."""
+        return self._troubles != self._persistence.troubles + self._child.given_back
 
     def _release_forgotten(self) -> None:
         """Give back what is held on record, at a moment when nothing is."""
         if self._is_unsure and not self.out:
-            seen = self._persistence.troubles
+            seen = self._persistence.troubles + self._child.given_back
             self._release(held_claims(self._child.worker_id))
             self._troubles = seen
+
+    def look_for_lost(self, visible: int) -> None:
+        """Miss claims that are neither on the tray nor `visible` elsewhere: maintenance died with them in its hands."""
+        missing, now = self.out - len(self._child.tray) - visible, time.monotonic()
+        if missing <= 0:
+            self._missing_since = None
+        elif self._missing_since is None:
+            self._missing_since = now
+        elif now - self._missing_since > _LOST_AFTER:
+            logger.error("%d claims are missing and are given back.", missing)
+            self._returned += missing
+            self._troubles -= 1  # in doubt, until nothing is out
+            self._missing_since = None
 
     def _put(self, claims: list[Claim]) -> None:
         if claims:

@@ -28,6 +28,7 @@ from workers.intake import release
 from workers.options import WorkerOptions
 from workers.persistence import ORPHANED, limit_control_thread
 from workers.prefetch import STUCK_AFTER
+from workers.statistics import of_worker
 
 logger = logging.getLogger("taskhub.worker")
 T = TypeVar("T")
@@ -66,7 +67,9 @@ class Maintenance:
             self._turn()
         self._metrics.flush(get_engine(), self._board.worker_id)
         self._heartbeat.stop()
-        self._trying(lambda: registration.stopped(self._board.worker_id))
+        worker_id, statistics = self._board.worker_id, of_worker(self._board, self._parent_pid)
+        self._trying(lambda: registration.last_words(worker_id, statistics))
+        self._trying(lambda: registration.stopped(worker_id))
 
     def _is_over(self) -> bool:
         if self._lifeline.is_torn:
@@ -198,7 +201,7 @@ class Maintenance:
             )
             if not engine.is_conflict(error):
                 engine.connection.close()
-            self._wake.wait(0.5)
+            self._rest()
 
     def _trying(self, act: Callable[[], T]) -> T:
         while True:
@@ -209,7 +212,11 @@ class Maintenance:
                     raise
                 logger.warning("The database is in trouble, trying again: %s", str(error).strip())
                 get_engine().connection.close()
-                self._wake.wait(0.5)
+                self._rest()
+
+    def _rest(self) -> None:
+        self._board.maintenance.tick = time.monotonic_ns()
+        self._wake.wait(min(0.5, conf.get().lease / 10))
 
 
 def _is_stuck(child: Child) -> bool:

@@ -14,6 +14,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.signals import connection_created
 from django.db.utils import Error
 
+from taskhub import conf
 from taskhub.engines import get_engine
 from workers.bell import Lifeline
 from workers.board import Child
@@ -22,6 +23,7 @@ logger = logging.getLogger("taskhub.worker")
 T = TypeVar("T")
 
 ORPHANED = 71  # exit code
+_LONGEST_PAUSE = 5.0
 _LOCK_SECONDS = 5.0  # a statement that waits longer for a lock is given up and tried again
 
 
@@ -54,7 +56,7 @@ class Persistence:
                     os._exit(ORPHANED)
                 self._child.tick = time.monotonic_ns()
                 time.sleep(pause * random.uniform(0.5, 1.5))
-                pause = min(5.0, pause * 2)
+                pause = min(_LONGEST_PAUSE, conf.get().lease / 6, pause * 2)
 
 
 _patience: dict[
@@ -73,7 +75,7 @@ def be_patient_for(**limits: float) -> None:
 
 def limit_control_thread() -> None:
     """Let no lock keep the calling thread from its signs of life."""
-    be_patient_for(locks=_LOCK_SECONDS)
+    be_patient_for(locks=min(_LOCK_SECONDS, conf.get().lease / 4))
 
 
 def _limit(*, connection: BaseDatabaseWrapper, **kwargs: Any) -> None:

@@ -42,14 +42,23 @@ def heartbeat(signs: Mapping[int, Statistics]) -> None:
     rows = Worker.objects.using(engine.alias).filter(pk__in=signs)
     # Who has signed off stays so: it may have done that after the caller saw it alive.
     rows = rows.filter(Q(stopped_at__isnull=True) | Q(is_lost=True))
-    columns = {
+    rows.update(heartbeat_at=engine.clock(), stopped_at=None, is_lost=False, **_columns(signs))
+
+
+def last_words(worker_id: int, statistics: Statistics) -> None:
+    """Write the statistics of a process that has ended, or is about to."""
+    engine = get_engine()
+    Worker.objects.using(engine.alias).filter(pk=worker_id).update(**statistics._asdict())
+
+
+def _columns(signs: Mapping[int, Statistics]) -> dict[str, Case]:
+    return {
         name: Case(
             *(When(pk=pk, then=Value(getattr(sign, name))) for pk, sign in signs.items()),
             output_field=cast("Field[Any, Any]", Worker._meta.get_field(name)),
         )
         for name in Statistics._fields
     }
-    rows.update(heartbeat_at=engine.clock(), stopped_at=None, is_lost=False, **columns)
 
 
 def stopped(*ids: int) -> None:

@@ -22,9 +22,12 @@ def start(work: Callable[[], object], name: str) -> threading.Thread:
 def _run(work: Callable[[], object], name: str) -> None:
     try:
         work()
-    except BaseException:  # whatever it was, the thread is gone
-        logger.exception(
-            "The thread %s failed; its process ends, and others rescue its tasks.", name
-        )
-        logging.shutdown()
-        os._exit(EXIT_CODE)
+    except BaseException:  # noqa: BLE001  # whatever it was, the thread is gone
+        give_up(name)
+
+
+def give_up(name: str) -> None:
+    """End the process because of the exception that is being handled."""
+    logger.exception("%s failed; its process ends, and others rescue its tasks.", name)  # noqa: LOG004
+    logging.shutdown()
+    os._exit(EXIT_CODE)

@@ -176,6 +176,7 @@ class PostgreSQL(Engine):
 # A dead network is noticed after some 20 s instead of hours; seconds, but for the last: milliseconds.
 _KEEPALIVE = {
     "keepalives_idle": 10, "keepalives_interval": 3, "keepalives_count": 3, "tcp_user_timeout": 20_000,
+    "connect_timeout": 10,
 }  # fmt: skip
 
 
