@@ -1,6 +1,7 @@
 """The tasks of the fault tests: they leave traces, wait to be hit, and break what they stand on."""
 
 import os
+import signal
 import socket
 import time
 from contextlib import suppress
@@ -44,6 +45,11 @@ def hold(context, directory: str) -> int:
     while not Path(directory, "go").exists() and time.monotonic() < end:
         time.sleep(0.01)
     return context.attempt
+
+
+@task(max_retries=0)
+def kill_its_whole_worker() -> None:
+    os.killpg(0, signal.SIGKILL)
 
 
 @task(timeout=0.3, timeout_grace=0.1, max_retries=0)
