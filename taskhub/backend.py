@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +23,8 @@ class TaskHubBackend(compat.BaseTaskBackend):
     supports_get_result = True
     supports_priority = True
 
+    _last_valid: TaskDefinition | None = None
+
     def validate_task(self, task: compat.Task[Any, Any]) -> None:
         """Refuse a task that this backend cannot run; times are looked at when it is enqueued.
 
@@ -38,31 +41,32 @@ class TaskHubBackend(compat.BaseTaskBackend):
 
     def enqueue(self, task: compat.Task[Any, Any], args: Any, kwargs: Any) -> AsyncResult:
         """Enqueue a task; see `taskhub.queue.enqueue` for transactions and errors."""
-        from taskhub import queue, results
+        from taskhub.queue.enqueue import enqueue
+        from taskhub.results import born
 
-        self.validate_task(task)
-        definition = self._ours(task)
-        task_id, row = queue.enqueue(definition, args, kwargs)
-        result = results.born(definition, task_id, row, args, kwargs, self.alias)
-        compat.task_enqueued.send(sender=type(self), task_result=result)
+        definition = self._valid(task)
+        task_id, row = enqueue(definition, args, kwargs)
+        [result] = born(definition, [task_id], [row], self.alias)
+        self._announce([result])
         return result
 
     def enqueue_many(
         self, task: compat.Task[Any, Any], calls: Iterable[tuple[Any, Any]]
     ) -> list[AsyncResult]:
         """Enqueue one task for each `(args, kwargs)`, all or none; results in the same order."""
-        from taskhub import queue, results
+        from taskhub.queue.enqueue import enqueue_many
+        from taskhub.results import born
 
-        self.validate_task(task)
-        definition, calls = self._ours(task), list(calls)
-        ids, rows = queue.enqueue_many(definition, calls)
-        found = [
-            results.born(definition, task_id, row, args, kwargs, self.alias)
-            for task_id, row, (args, kwargs) in zip(ids, rows, calls, strict=True)
-        ]
-        for result in found:
-            compat.task_enqueued.send(sender=type(self), task_result=result)
+        definition = self._valid(task)
+        ids, rows = enqueue_many(definition, calls)
+        found = born(definition, ids, rows, self.alias)
+        self._announce(found)
         return found
+
+    def _announce(self, enqueued: Iterable[AsyncResult]) -> None:
+        if compat.is_heard(compat.task_enqueued, logging.DEBUG):
+            for result in enqueued:
+                compat.task_enqueued.send(sender=type(self), task_result=result)
 
     def get_result(self, result_id: str) -> AsyncResult:
         """Read the result of any task.
@@ -79,6 +83,14 @@ class TaskHubBackend(compat.BaseTaskBackend):
         from taskhub import checks
 
         return [*super().check(**kwargs), *checks.check_backend(self)]
+
+    def _valid(self, task: compat.Task[Any, Any]) -> TaskDefinition:
+        """Return our definition of a task that this backend can run; what was found valid stays so, as it is frozen."""
+        if task is self._last_valid:
+            return self._last_valid
+        self.validate_task(task)
+        self._last_valid = definition = self._ours(task)
+        return definition
 
     def _ours(self, task: compat.Task[Any, Any]) -> TaskDefinition:
         if isinstance(task, TaskDefinition):

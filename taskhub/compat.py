@@ -1,8 +1,10 @@
 """Choose `django.tasks` (Django 6.0 and later) or its backport `django-tasks` (Django 5.2), once, here only."""
 
+import logging
 from typing import TYPE_CHECKING
 
 import django
+from django.dispatch import Signal
 
 if TYPE_CHECKING or django.VERSION >= (6, 0):  # type checkers see one side
     from django.tasks import (
@@ -49,6 +51,13 @@ else:
     from django_tasks.signals import task_enqueued, task_finished, task_started
 
 LOGGER_NAME = "django.tasks" if django.VERSION >= (6, 0) else "django_tasks"
+_logger = logging.getLogger(LOGGER_NAME)
+
+
+def is_heard(signal: Signal, log_level: int) -> bool:
+    """Tell whether anybody but the logging of django.tasks itself listens, or that logging is on."""
+    return len(signal.receivers) > 1 or _logger.isEnabledFor(log_level)
+
 
 __all__ = [
     "DEFAULT_TASK_BACKEND_ALIAS",
@@ -66,6 +75,7 @@ __all__ = [
     "TaskResultDoesNotExist",
     "TaskResultMismatch",
     "TaskResultStatus",
+    "is_heard",
     "task_backends",
     "task_enqueued",
     "task_finished",

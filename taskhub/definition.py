@@ -105,7 +105,7 @@ class TaskDefinition(compat.Task):  # type: ignore[type-arg]
         Raises:
             InvalidArguments, PayloadTooLarge, InvalidOption, EnqueueFailed: nothing was written.
         """
-        return self.get_backend().enqueue(self, args, kwargs)  # type: ignore[return-value, arg-type]
+        return compat.task_backends[self.backend].enqueue(self, args, kwargs)  # type: ignore[return-value, arg-type]
 
     async def aenqueue(self, *args: Any, **kwargs: Any) -> AsyncResult:
         """See `enqueue`."""

@@ -70,6 +70,9 @@ class AsyncResult(compat.TaskResult):  # type: ignore[misc, type-arg]
     is_duplicate: bool = False
     _birth: list[bool] = field(default_factory=lambda: [True], repr=False, compare=False)
 
+    def __post_init__(self) -> None:
+        """Take the arguments as they are: they have been JSON in every way here, and need no second normalization."""
+
     @property
     def is_ready(self) -> bool:
         """The task has ended: succeeded, failed, cancelled or expired."""
@@ -186,25 +189,32 @@ class AsyncResult(compat.TaskResult):  # type: ignore[misc, type-arg]
 
 
 def born(
-    definition: compat.Task[Any, Any],
-    task_id: int,
-    row: NewTask,
-    args: Any,
-    kwargs: Any,
-    backend: str,
-) -> AsyncResult:
-    """Build the result of a task that has just been inserted, without asking the database."""
-    result = AsyncResult(
-        task=definition, id=str(task_id), status=compat.TaskResultStatus.READY, enqueued_at=row.enqueued_at,
-        started_at=None, finished_at=None, last_attempted_at=None, args=list(args), kwargs=dict(kwargs),
-        backend=backend, errors=[], worker_ids=[], state=TaskState(row.state),
-    )  # fmt: skip
+    definition: compat.Task[Any, Any], ids: Iterable[int], rows: Iterable[NewTask], backend: str
+) -> list[AsyncResult]:
+    """Build the results of tasks that have just been inserted together, without asking the database."""
+    birth = _birth()
+    return [
+        AsyncResult(
+            task=definition, id=str(task_id), status=compat.TaskResultStatus.READY, enqueued_at=row.enqueued_at,
+            started_at=None, finished_at=None, last_attempted_at=None, args=json.loads(row.args),
+            kwargs={} if row.kwargs == "{}" else json.loads(row.kwargs), backend=backend, errors=[], worker_ids=[],
+            state=_STATES[row.state], _birth=birth,
+        )
+        for task_id, row in zip(ids, rows, strict=True)
+    ]  # fmt: skip
+
+
+_STATES = {state.value: state for state in TaskState}
+
+
+def _birth() -> list[bool]:
+    """Return whether workers can see what has just been inserted, in a list that the commit will change."""
     engine = get_engine()
-    if engine.connection.in_atomic_block:
-        birth = result._birth
-        birth[0] = False
-        transaction.on_commit(lambda: birth.__setitem__(0, True), using=engine.alias)
-    return result
+    if not engine.connection.in_atomic_block:
+        return [True]
+    birth = [False]
+    transaction.on_commit(lambda: birth.__setitem__(0, True), using=engine.alias)
+    return birth
 
 
 _ID = re.compile("[1-9][0-9]{0,18}", re.ASCII)

@@ -33,7 +33,7 @@ def send_task_finished(*, ids: Sequence[int], **kwargs: Any) -> None:
 
 def has_receivers(signal: Signal) -> bool:
     """Tell whether anybody but the logging of django.tasks itself listens, or that logging is on."""
-    return has_own_receivers(signal) or _django_logger.isEnabledFor(logging.INFO)
+    return compat.is_heard(signal, logging.INFO)
 
 
 def has_own_receivers(signal: Signal) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
+from functools import cache, cached_property
 from typing import Any, ClassVar
 
 from django.db import connections, transaction
@@ -111,12 +112,16 @@ class Engine:
     def insert(self, row: NewTask) -> int:
         """Insert one task and return its id; wakes workers when it commits."""
         with self.connection.cursor() as cursor:
-            cursor.execute(self._insert_sql(1), self._adapt(row))
+            cursor.execute(self._insert_one, self._adapt(row))
             return int(cursor.lastrowid)
 
     def insert_many(self, rows: Sequence[NewTask]) -> list[int]:
         """Insert tasks, all or none, and return their ids in the same order; wakes workers when they commit."""
-        return [self.insert(row) for row in rows]
+        raise NotImplementedError
+
+    @cached_property
+    def _insert_one(self) -> str:
+        return self._insert_sql(1)
 
     def _insert_sql(self, count: int) -> str:
         values = ", ".join([f"({INSERT_START})"] * count)
@@ -125,6 +130,12 @@ class Engine:
     def _adapt(self, values: Iterable[Any]) -> list[Any]:
         adapt = self.connection.ops.adapt_datetimefield_value
         return [adapt(value) if isinstance(value, datetime) else value for value in values]
+
+    def _adapt_many(self, rows: Iterable[Iterable[Any]]) -> Iterator[list[Any]]:
+        """Adapt rows that have most of their times in common."""
+        adapt = cache(self.connection.ops.adapt_datetimefield_value)
+        for row in rows:
+            yield [adapt(value) if isinstance(value, datetime) else value for value in row]
 
     def quote(self, column: str) -> str:
         return self.connection.ops.quote_name(column)

@@ -61,7 +61,7 @@ class MySQL(Engine):
                 part = rows[start : start + _ROWS_PER_INSERT]
                 cursor.execute(
                     self._insert_sql(len(part)),
-                    [value for row in part for value in self._adapt(row)],
+                    [value for row in self._adapt_many(part) for value in row],
                 )
                 # InnoDB numbers the rows of one INSERT … VALUES consecutively, from the first id that it reports
                 # ("simple inserts", also with innodb_autoinc_lock_mode = 2), in steps of auto_increment_increment.

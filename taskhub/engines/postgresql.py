@@ -6,16 +6,20 @@ import json
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import datetime
+from itertools import islice
 from typing import Any
 
 from django.db import connections, transaction
+from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import DateTimeField, Func
 from django.db.utils import OperationalError
 
 from taskhub import conf
 from taskhub.engines.base import INSERT_COLUMNS, INSERT_START, RESULT_COLUMNS, Engine
+from taskhub.engines.copy_text import copy_lines
 from taskhub.engines.listener import CHANNEL, Listener
-from taskhub.engines.rows import CLAIM_COLUMNS, NOTHING, Claim, Ending, NewTask, Skip
+from taskhub.engines.prepared import Preparer
+from taskhub.engines.rows import CLAIM_COLUMNS, NOTHING, ZEROES, Claim, Ending, NewTask, Skip
 from taskhub.engines.wakeups import Debounce, Kind, Waiter
 from taskhub.states import FINISHED, TaskState
 
@@ -29,6 +33,7 @@ class PostgreSQL(Engine):
     def __init__(self, alias: str) -> None:
         super().__init__(alias)
         self._debounce = Debounce()
+        self._preparer = Preparer()
 
     def clock(self) -> Any:
         return Func(function="clock_timestamp", output_field=DateTimeField())
@@ -65,27 +70,24 @@ class PostgreSQL(Engine):
 
     def insert(self, row: NewTask) -> int:
         payload = _payload(row)
-        should_notify = self._should_notify(payload)
-        with self.connection.cursor() as cursor:
-            if should_notify:
-                cursor.execute(_INSERT_AND_NOTIFY, [*row, payload])
-            else:
-                cursor.execute(_INSERT, row)
-            return int(cursor.fetchone()[0])
+        connection = self.connection
+        if self._should_notify(payload, connection):
+            new = self._preparer.fetch_one(connection, _INSERT_AND_NOTIFY, (*row, payload))
+        else:
+            new = self._preparer.fetch_one(connection, _INSERT, row)
+        return int(new[0])
 
     def insert_many(self, rows: Sequence[NewTask]) -> list[int]:
-        """COPY, with ids drawn in advance; rows with a unique key by INSERT, so that a conflict is named."""
+        """COPY, with ids drawn in advance."""
         with transaction.atomic(self.alias), self.connection.cursor() as cursor:
-            cursor.execute(
-                "SELECT nextval(pg_get_serial_sequence('taskhub_task', 'id')) FROM generate_series(1, %s)",
-                [len(rows)],
-            )
-            ids = sorted(row[0] for row in cursor.fetchall())
+            cursor.execute(_DRAW_IDS, [len(rows)])
+            ids = sorted(cursor.fetchone()[0])
+            lines = copy_lines(ids, rows, _COPY_END)
             with self.connection.wrap_database_errors, cursor.copy(_COPY) as copy:
-                for id_, row in zip(ids, rows, strict=True):
-                    copy.write_row((id_, *row, *_ZEROES))
-            for payload in sorted({_payload(row) for row in rows}):
-                if conf.get().notify:
+                while part := "".join(islice(lines, _LINES_AT_ONCE)):
+                    copy.write(part)
+            if conf.get().notify:
+                for payload in sorted({_payload(row) for row in rows}):
                     cursor.execute("SELECT pg_notify(%s, %s)", [CHANNEL, payload])
         return ids
 
@@ -126,7 +128,11 @@ class PostgreSQL(Engine):
         """As the base says; a batch in which all end for good, nearly every one, is one statement."""
         if not all(ending.state in FINISHED and ending.outcome for ending in endings):
             return super().finish(worker_id, worker_name, endings)
-        sql = _FINISH_AND_NOTIFY if self._should_notify(Kind.FINISHED.value) else _FINISH
+        sql = (
+            _FINISH_AND_NOTIFY
+            if self._should_notify(Kind.FINISHED.value, self.connection)
+            else _FINISH
+        )
         rows = _ENCODE([_finish_row(ending) for ending in endings])
         with self._savepoint(), self.connection.cursor() as cursor:
             cursor.execute(sql, [rows, worker_id, worker_id, worker_name])
@@ -147,10 +153,10 @@ class PostgreSQL(Engine):
     def waiter(self) -> Waiter:
         return Listener(self.alias) if conf.get().notify else super().waiter()
 
-    def _should_notify(self, payload: str) -> bool:
+    def _should_notify(self, payload: str, connection: BaseDatabaseWrapper) -> bool:
         # Inside a transaction nobody knows when it commits, so nothing may be left out; PostgreSQL merges repetitions.
         return conf.get().notify and (
-            self.connection.in_atomic_block or self._debounce.should_send(payload)
+            connection.in_atomic_block or self._debounce.should_send(payload)
         )
 
     # -- errors -----------------------------------------------------------------------------------------------------
@@ -181,17 +187,29 @@ _KEEPALIVE = {
 
 
 def _payload(row: NewTask) -> str:
-    kind = Kind.QUEUED if row.state == TaskState.QUEUED else Kind.DUE_EARLIER
-    return f"{kind} {row.queue}"
+    return f"{_KINDS[row.state]} {row.queue}"
 
 
-_ZEROES = (0, 0, 0, 0, 0, "")
+# By plain strings: members of an Enum are slow to look up on Python 3.11.
+_KINDS = {
+    TaskState.QUEUED.value: Kind.QUEUED.value,
+    TaskState.PENDING.value: Kind.DUE_EARLIER.value,
+}
+
+
 _CLAIM_COLUMNS = ", ".join(CLAIM_COLUMNS)
 _INSERT = (
     f"INSERT INTO taskhub_task ({', '.join(INSERT_COLUMNS)}) VALUES ({INSERT_START}) RETURNING id"
 )
 _INSERT_AND_NOTIFY = f"WITH new AS ({_INSERT}) SELECT id, pg_notify('{CHANNEL}', %s) FROM new"
+# The sequence is looked up once and not for each id.
+_DRAW_IDS = (
+    "SELECT array_agg(nextval(sequence)) FROM generate_series(1, %s), "
+    "(SELECT pg_get_serial_sequence('taskhub_task', 'id')::regclass AS sequence OFFSET 0) AS looked_up"
+)
 _COPY = f"COPY taskhub_task (id, {', '.join(INSERT_COLUMNS)}) FROM STDIN"
+_COPY_END = "\t".join([*["0"] * len(ZEROES), ""])  # as INSERT_START ends
+_LINES_AT_ONCE = 500
 
 _FINISH_TYPES = {
     "id": "bigint", "claim_no": "int", "state": "text", "outcome": "text", "started_at": "timestamptz",

@@ -1,12 +1,15 @@
 """Enqueueing: a task exists if and only if the transaction that it was enqueued in commits."""
 
+import asyncio
+
 import pytest
+from django.core.exceptions import SynchronousOnlyOperation
 from django.db import IntegrityError, transaction
 
 from taskhub import queue
 from taskhub.errors import EnqueueFailed, InvalidArguments
 from taskhub.models import Queue, Task, TaskTag
-from taskhub.queue.enqueue import new_row
+from taskhub.queue.birth import new_row
 from taskhub.states import TaskState, WaitsFor
 from tests.app import tasks
 from tests.engines.builders import ago
@@ -130,6 +133,62 @@ def test_ten_thousand_tasks_get_ids_in_the_order_of_the_calls(is_in_transaction)
     stored = Task.objects.order_by("id").values_list("id", "args", "kwargs")
     expected = [(i, list(args), kwargs) for i, (args, kwargs) in zip(ids, calls, strict=True)]
     assert list(stored) == expected
+
+
+HOSTILE = [
+    "\\", "\\N", "\\.", "\t", "\n", "\r\n", "a\tb\nc\\", "\\t", "'", '"', "%s", "%%", "$1", "{}", ",",
+    "\x01\x7f", "\x85\u2028", "ü", "\U0001f600", "", " ", "NULL",
+]  # fmt: skip
+
+
+def test_no_text_gets_lost_among_many_tasks():
+    calls = [((text, [text]), {f"k{text}": {text: text}}) for text in HOSTILE]
+    ids, _ = queue.enqueue_many(tasks.add, calls)
+    stored = Task.objects.order_by("id").values_list("id", "args", "kwargs")
+    expected = [(i, list(args), kwargs) for i, (args, kwargs) in zip(ids, calls, strict=True)]
+    assert list(stored) == expected
+
+
+def test_no_text_gets_lost_in_the_other_columns(hub):
+    row = new_row(tasks.add.using(sensitive=HOSTILE[2:4]), (1,), {})
+    rows = [row._replace(name=f"n{text}", queue=f"q{text}") for text in HOSTILE]
+    ids = hub.insert_many(rows)
+    stored = Task.objects.order_by("id").values_list("id", "name", "queue", "masked")
+    assert list(stored) == [
+        (i, f"n{text}", f"q{text}", HOSTILE[2:4]) for i, text in zip(ids, HOSTILE, strict=True)
+    ]
+
+
+def test_rows_of_different_tasks_can_be_inserted_together(hub):
+    later, urgent = tasks.add.using(countdown=60), tasks.add.using(priority=9, max_retries=0)
+    rows = [new_row(d, (n,), {}) for n in range(50) for d in (later, urgent, urgent, tasks.add)]
+    ids = hub.insert_many(rows)
+    columns = ("state", "waits_for", "priority", "max_retries", "run_after", "enqueued_at")
+    stored = Task.objects.order_by("id").values_list("id", *columns)
+    assert list(stored) == [
+        (i, *(getattr(row, column) for column in columns)) for i, row in zip(ids, rows, strict=True)
+    ]
+
+
+def test_ids_of_many_are_right_beside_another_enqueuer(second_connection, hub):
+    """Also where two sessions draw ids in turn."""
+    ids, others = [], []
+    for number in range(5):
+        ids += hub.insert_many([new_row(tasks.add, (number, n), {}) for n in range(20)])
+        with acting_as(second_connection):
+            others += hub.insert_many([new_row(tasks.add, (number,), {})])
+    assert len(set(ids + others)) == 105
+    stored = Task.objects.filter(id__in=ids).order_by("id").values_list("id", "args")
+    expected = zip(ids, [[number, n] for number in range(5) for n in range(20)], strict=True)
+    assert list(stored) == list(expected)
+
+
+def test_enqueue_refuses_to_block_an_event_loop():
+    async def inside():
+        queue.enqueue(tasks.add, (1,), {})
+
+    with pytest.raises(SynchronousOnlyOperation):
+        asyncio.run(inside())
 
 
 def test_tags_of_many_tasks_are_written_with_them():
