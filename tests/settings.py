@@ -173,9 +173,10 @@ PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
 TASKS = {"default": {"BACKEND": "taskhub.backend.TaskHubBackend", "QUEUES": []}}
 
-# A test may hurry the clockwork of the processes that it starts.
+# A test may hurry the clockwork of the processes that it starts, and narrow a limit.
+_ADJUSTABLE = {"HEARTBEAT": float, "LEASE": float, "POLL_INTERVAL": float, "MAX_INTERRUPTIONS": int}
 TASKHUB = {
-    key: float(os.environ[f"TASKHUB_TEST_{key}"])
-    for key in ("HEARTBEAT", "LEASE", "POLL_INTERVAL")
+    key: kind(os.environ[f"TASKHUB_TEST_{key}"])
+    for key, kind in _ADJUSTABLE.items()
     if f"TASKHUB_TEST_{key}" in os.environ
 }

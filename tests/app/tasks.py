@@ -175,6 +175,6 @@ def _touch(path: str) -> None:
             pass
 
 
-from tests.app import tasks_context  # noqa: E402, F401
+from tests.app import tasks_context, tasks_pools  # noqa: E402, F401
 from tests.app.tasks_conformance import *  # noqa: E402, F403
 from tests.app.tasks_faults import *  # noqa: E402, F403
