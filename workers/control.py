@@ -132,7 +132,10 @@ class Control:
 
     def _register(self) -> None:
         while not self._board.worker_id:
-            self.child.bell.wait(0.02)
+            self.child.bell.wait(0.02, self._lifeline)
+            self.child.tick = time.monotonic_ns()
+            if self._lifeline.is_torn:
+                os._exit(ORPHANED)
         child = self.child
         child.worker_id = registration.child(self._board.worker_id, self.worker_name, child)
         child.state = ChildState.ALIVE

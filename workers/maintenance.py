@@ -72,8 +72,7 @@ class Maintenance:
         self._trying(lambda: registration.stopped(worker_id))
 
     def _is_over(self) -> bool:
-        if self._lifeline.is_torn:
-            os._exit(ORPHANED)
+        self._leave_if_orphaned()
         return bool(self._board.stop) and all(
             child.state == ChildState.FREE for child in self._board.children
         )
@@ -214,7 +213,12 @@ class Maintenance:
                 get_engine().connection.close()
                 self._rest()
 
+    def _leave_if_orphaned(self) -> None:
+        if self._lifeline.is_torn:
+            os._exit(ORPHANED)
+
     def _rest(self) -> None:
+        self._leave_if_orphaned()
         self._board.maintenance.tick = time.monotonic_ns()
         self._wake.wait(min(0.5, conf.get().lease / 10))
 

@@ -11,15 +11,15 @@ from workers.board import Board, Child
 class Statistics(NamedTuple):
     """Columns of a Worker row."""
 
-    busy: int
-    processed: int
-    succeeded: int
-    failed: int
-    retried: int
-    run_seconds: float
-    longest_seconds: float
-    rss_bytes: int
-    cpu_seconds: float
+    busy: int = 0
+    processed: int = 0
+    succeeded: int = 0
+    failed: int = 0
+    retried: int = 0
+    run_seconds: float = 0.0
+    longest_seconds: float = 0.0
+    rss_bytes: int = 0
+    cpu_seconds: float = 0.0
 
 
 def of_child(child: Child) -> Statistics:

@@ -83,13 +83,15 @@ class Engine:
 
     @contextmanager
     def impatient(self, seconds: float) -> Iterator[None]:
-        """Open a transaction in which no statement waits longer than this for a lock; not inside another one.
+        """Open a transaction in which no statement waits longer than this for a lock.
+
+        Inside the caller's transaction it is a savepoint, and on PostgreSQL the limit lasts until that one ends.
 
         What waits longer raises an error that `is_conflict`; nothing of the block is written then.
         """
         before = self._limit_lock_wait(seconds)
         try:
-            with transaction.atomic(self.alias, durable=True):
+            with transaction.atomic(self.alias):
                 yield
         finally:
             if self.connection.connection is not None:

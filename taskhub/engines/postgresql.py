@@ -60,7 +60,7 @@ class PostgreSQL(Engine):
 
     @contextmanager
     def impatient(self, seconds: float) -> Iterator[None]:
-        with transaction.atomic(self.alias, durable=True):
+        with transaction.atomic(self.alias):
             with self.connection.cursor() as cursor:
                 wait = str(max(1, int(seconds * 1000)))  # 0 would mean for ever
                 cursor.execute("SELECT set_config('lock_timeout', %s, true)", [wait])

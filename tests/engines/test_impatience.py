@@ -51,12 +51,3 @@ def test_afterwards_the_session_is_as_patient_as_before():
     with pytest.raises(KeyError), get_engine().impatient(0.02):
         raise KeyError
     assert wait_of_the_session() == before
-
-
-def test_it_is_a_transaction_of_its_own():
-    with (
-        pytest.raises(RuntimeError, match="durable"),
-        transaction.atomic(),
-        get_engine().impatient(0.02),
-    ):
-        pass

@@ -1,13 +1,11 @@
 """Checkpoints through real workers: what was saved is there for whoever runs the task next."""
 
-import os
-import signal
-
 import pytest
 
 from taskhub import TaskState
 from taskhub.models import Checkpoint, Result, Task
 from tests.app import tasks_context as tasks
+from tests.faults.record import HURRIED, freeze, thaw
 from tests.helpers import eventually
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -43,18 +41,14 @@ def test_a_checkpoint_survives_a_persons_retry(drain):
 def test_a_worker_that_wakes_up_after_its_lease_overwrites_nothing_and_leaves_the_task(
     run_worker, tmp_path
 ):
-    fast = {"TASKHUB_TEST_HEARTBEAT": "0.2", "TASKHUB_TEST_LEASE": "1.0"}
     path = tmp_path / "go"
-    frozen = run_worker("--processes", "1", env=fast)
+    frozen = run_worker("--processes", "1", env=HURRIED)
     result = tasks.save_until.enqueue(str(path))
     eventually(Checkpoint.objects.exists, timeout=20)
-    members = frozen.members
-    for pid in members:
-        os.kill(pid, signal.SIGSTOP)
-    run_worker("--processes", "1", env=fast)
-    eventually(lambda: Checkpoint.objects.get().attempt == 2, timeout=30)
-    for pid in members:
-        os.kill(pid, signal.SIGCONT)
+    freeze(frozen)
+    run_worker("--processes", "1", env=HURRIED)
+    eventually(lambda: Checkpoint.objects.get().attempt == 2, timeout=60)
+    thaw(frozen)
     frozen.wait_for_output("StaleClaim")
     assert Checkpoint.objects.get().attempt == 2
     path.touch()
