@@ -58,8 +58,12 @@ class TaskHubBackend(compat.BaseTaskBackend):
         from taskhub.results import born
 
         definition = self._valid(task)
-        ids, rows = enqueue_many(definition, calls)
-        found = born(definition, ids, rows, self.alias)
+        found: list[AsyncResult] = []
+        enqueue_many(
+            definition,
+            calls,
+            on_sent=lambda ids, rows: found.extend(born(definition, ids, rows, self.alias)),
+        )
         self._announce(found)
         return found
 

@@ -195,8 +195,8 @@ def born(
     birth = _birth()
     return [
         AsyncResult(
-            task=definition, id=str(task_id), status=compat.TaskResultStatus.READY, enqueued_at=row.enqueued_at,
-            started_at=None, finished_at=None, last_attempted_at=None, args=json.loads(row.args),
+            task=definition, id=str(task_id), status=_READY, enqueued_at=row.enqueued_at, started_at=None,
+            finished_at=None, last_attempted_at=None, args=json.loads(row.args),
             kwargs={} if row.kwargs == "{}" else json.loads(row.kwargs), backend=backend, errors=[], worker_ids=[],
             state=_STATES[row.state], _birth=birth,
         )
@@ -204,6 +204,7 @@ def born(
     ]  # fmt: skip
 
 
+_READY = compat.TaskResultStatus.READY  # members of an Enum are slow to look up on Python 3.11
 _STATES = {state.value: state for state in TaskState}
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from functools import cache, cached_property
@@ -33,6 +33,7 @@ RESULT_COLUMNS = (
     "task_id", "claim_no", "attempt", "outcome", "value", "error_class", "message", "traceback", "fingerprint",
     "worker_id", "worker_name", "started_at", "finished_at",
 )  # fmt: skip
+OnSent = Callable[[Sequence[int], Sequence[NewTask]], None]
 
 
 class Engine:
@@ -117,8 +118,12 @@ class Engine:
             cursor.execute(self._insert_one, self._adapt(row))
             return int(cursor.lastrowid)
 
-    def insert_many(self, rows: Sequence[NewTask]) -> list[int]:
-        """Insert tasks, all or none, and return their ids in the same order; wakes workers when they commit."""
+    def insert_many(self, rows: Sequence[NewTask], on_sent: OnSent | None = None) -> list[int]:
+        """Insert tasks, all or none, and return their ids in the same order; wakes workers when they commit.
+
+        `on_sent` is called with the ids and rows of each part while the database still works on it: it must not use
+        the connection, and what it does comes to nothing when the insert fails.
+        """
         raise NotImplementedError
 
     @cached_property

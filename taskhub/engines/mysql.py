@@ -10,7 +10,7 @@ from typing import Any
 from django.db import transaction
 from django.db.models import DateTimeField, Func
 
-from taskhub.engines.base import Engine
+from taskhub.engines.base import Engine, OnSent
 from taskhub.engines.rows import CLAIM_COLUMNS, NOTHING, Claim, NewTask, Skip
 
 _ROWS_PER_INSERT = 200
@@ -54,7 +54,7 @@ class MySQL(Engine):
                 list(before),
             )
 
-    def insert_many(self, rows: Sequence[NewTask]) -> list[int]:
+    def insert_many(self, rows: Sequence[NewTask], on_sent: OnSent | None = None) -> list[int]:
         ids: list[int] = []
         with transaction.atomic(self.alias), self.connection.cursor() as cursor:
             for start in range(0, len(rows), _ROWS_PER_INSERT):
@@ -70,6 +70,8 @@ class MySQL(Engine):
                     cursor.lastrowid + len(part) * self._id_step(cursor),
                     self._id_step(cursor),
                 )
+        if on_sent:
+            on_sent(ids, rows)
         return ids
 
     def _id_step(self, cursor: Any) -> int:

@@ -6,7 +6,6 @@ import json
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import datetime
-from itertools import islice
 from typing import Any
 
 from django.db import connections, transaction
@@ -15,7 +14,7 @@ from django.db.models import DateTimeField, Func
 from django.db.utils import OperationalError
 
 from taskhub import conf
-from taskhub.engines.base import INSERT_COLUMNS, INSERT_START, RESULT_COLUMNS, Engine
+from taskhub.engines.base import INSERT_COLUMNS, INSERT_START, RESULT_COLUMNS, Engine, OnSent
 from taskhub.engines.copy_text import copy_lines
 from taskhub.engines.listener import CHANNEL, Listener
 from taskhub.engines.prepared import Preparer
@@ -77,15 +76,17 @@ class PostgreSQL(Engine):
             new = self._preparer.fetch_one(connection, _INSERT, row)
         return int(new[0])
 
-    def insert_many(self, rows: Sequence[NewTask]) -> list[int]:
+    def insert_many(self, rows: Sequence[NewTask], on_sent: OnSent | None = None) -> list[int]:
         """COPY, with ids drawn in advance."""
         with transaction.atomic(self.alias), self.connection.cursor() as cursor:
             cursor.execute(_DRAW_IDS, [len(rows)])
             ids = sorted(cursor.fetchone()[0])
-            lines = copy_lines(ids, rows, _COPY_END)
             with self.connection.wrap_database_errors, cursor.copy(_COPY) as copy:
-                while part := "".join(islice(lines, _LINES_AT_ONCE)):
-                    copy.write(part)
+                for start in range(0, len(rows), _ROWS_AT_ONCE):
+                    part = slice(start, start + _ROWS_AT_ONCE)
+                    copy.write("".join(copy_lines(ids[part], rows[part], _COPY_END)))
+                    if on_sent:
+                        on_sent(ids[part], rows[part])
             if conf.get().notify:
                 for payload in sorted({_payload(row) for row in rows}):
                     cursor.execute("SELECT pg_notify(%s, %s)", [CHANNEL, payload])
@@ -209,7 +210,7 @@ _DRAW_IDS = (
 )
 _COPY = f"COPY taskhub_task (id, {', '.join(INSERT_COLUMNS)}) FROM STDIN"
 _COPY_END = "\t".join([*["0"] * len(ZEROES), ""])  # as INSERT_START ends
-_LINES_AT_ONCE = 500
+_ROWS_AT_ONCE = 500
 
 _FINISH_TYPES = {
     "id": "bigint", "claim_no": "int", "state": "text", "outcome": "text", "started_at": "timestamptz",

@@ -9,7 +9,7 @@ from typing import Any
 from django.db import transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-from taskhub.engines.base import Engine
+from taskhub.engines.base import Engine, OnSent
 from taskhub.engines.rows import CLAIM_COLUMNS, NOTHING, Claim, NewTask, Skip
 from taskhub.engines.wakeups import LOOK, Waiter, Wake
 
@@ -39,13 +39,16 @@ class SQLite(Engine):
         with self.connection.cursor() as cursor:
             cursor.execute(f"PRAGMA busy_timeout = {int(locks * 1000)}")
 
-    def insert_many(self, rows: Sequence[NewTask]) -> list[int]:
+    def insert_many(self, rows: Sequence[NewTask], on_sent: OnSent | None = None) -> list[int]:
         with transaction.atomic(self.alias), self.connection.cursor() as cursor:
             cursor.executemany(self._insert_one, list(self._adapt_many(rows)))
             cursor.execute("SELECT last_insert_rowid()")
             last = cursor.fetchone()[0]
         # Ids grow by one from row to row: nobody else writes between the first and the last of these.
-        return list(range(last - len(rows) + 1, last + 1))
+        ids = list(range(last - len(rows) + 1, last + 1))
+        if on_sent:
+            on_sent(ids, rows)
+        return ids
 
     def claim(
         self, worker_id: int, wanted: Sequence[tuple[str, int]], skip: Skip = NOTHING

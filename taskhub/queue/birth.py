@@ -14,8 +14,9 @@ from taskhub.errors import InvalidArguments, InvalidOption, PayloadTooLarge
 from taskhub.payload import dump, normalize
 from taskhub.states import TaskState, WaitsFor
 
-_ARGS = NewTask._fields.index("args")
-_AFTER_KWARGS = NewTask._fields.index("kwargs") + 1
+# State and waits_for. Members of an Enum are slow to look up on Python 3.11.
+_NOW = (TaskState.QUEUED.value, WaitsFor.NOTHING.value)
+_LATER = (TaskState.PENDING.value, WaitsFor.TIME.value)
 
 
 class Mould:
@@ -30,31 +31,15 @@ class Mould:
     def __init__(self, definition: TaskDefinition) -> None:
         now = timezone.now()
         run_after = _due(definition, now)
-        state, waits_for = (
-            (TaskState.PENDING, WaitsFor.TIME)
-            if run_after
-            else (TaskState.QUEUED, WaitsFor.NOTHING)
-        )
-        empty = NewTask(
-            name=definition.identifier,
-            queue=definition.queue_name,
-            priority=definition.priority,
-            state=state.value,
-            waits_for=waits_for.value,
-            args="[]",
-            kwargs="{}",
-            options=dump(dict(definition.stored)) if definition.stored else None,
-            masked=dump(list(definition.sensitive)) if definition.sensitive else None,
-            pool=definition.pool,
-            run_after=run_after,
-            expires_at=_expiry(definition, now, run_after),
-            enqueued_at=now,
-            max_retries=definition.max_retries,
-            position=0,
-            unmet=0,
-            unique_lock=None,
-        )
-        self._before, self._after = empty[:_ARGS], empty[_AFTER_KWARGS:]
+        # Before and after the arguments, in the order of NewTask.
+        self._before = (
+            definition.identifier, definition.queue_name, definition.priority, *(_LATER if run_after else _NOW),
+        )  # fmt: skip
+        self._after = (
+            dump(dict(definition.stored)) if definition.stored else None,
+            dump(list(definition.sensitive)) if definition.sensitive else None,
+            definition.pool, run_after, _expiry(definition, now, run_after), now, definition.max_retries, 0, 0, None,
+        )  # fmt: skip
         self._name, self._limit = definition.identifier, conf.get().max_payload_bytes
 
     def row(self, args: Any, kwargs: Any) -> NewTask:

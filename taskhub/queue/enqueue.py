@@ -10,6 +10,7 @@ from django.db.utils import DatabaseError, Error
 
 from taskhub.definition import TaskDefinition
 from taskhub.engines import Engine, get_engine
+from taskhub.engines.base import OnSent
 from taskhub.engines.rows import NewTask
 from taskhub.errors import EnqueueFailed, InvalidArguments
 from taskhub.models import TaskTag
@@ -39,9 +40,11 @@ def enqueue(definition: TaskDefinition, args: Any, kwargs: Any) -> tuple[int, Ne
 
 
 def enqueue_many(
-    definition: TaskDefinition, calls: Iterable[tuple[Any, Any]]
+    definition: TaskDefinition, calls: Iterable[tuple[Any, Any]], on_sent: OnSent | None = None
 ) -> tuple[list[int], list[NewTask]]:
     """Enqueue one task for each `(args, kwargs)`, all or none; return ids and rows in the order of the calls.
+
+    `on_sent` gets the same, in parts and earlier: see `Engine.insert_many`.
 
     Raises:
         As `enqueue`; the message of a bad call begins with its index.
@@ -63,7 +66,7 @@ def enqueue_many(
     engine = get_engine()
     try:
         with transaction.atomic(engine.alias):
-            ids = engine.insert_many(rows)
+            ids = engine.insert_many(rows, on_sent)
             _insert_tags(engine, ids, definition.tags)
             return ids, rows
     except Error as error:
