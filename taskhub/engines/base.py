@@ -315,6 +315,12 @@ class Engine:
             cursor.execute(sql, self._adapt([state.value, until]))
             return [row[0] for row in cursor.fetchall()]
 
+    def delete_rows(self, table: str, column: str, ids: Sequence[int]) -> None:
+        """Delete the rows of a table whose `column`, which has an index, holds one of `ids`."""
+        with self.connection.cursor() as cursor:
+            marks = ", ".join(["%s"] * len(ids))
+            cursor.execute(f"DELETE FROM {table} WHERE {column} IN ({marks})", list(ids))
+
     def _ids_until_now(self, condition: str, limit: int) -> list[int]:
         column = condition.rpartition(" ")[2]
         sql = f"SELECT id FROM taskhub_task WHERE {condition} <= %s ORDER BY {column} LIMIT {int(limit)}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import timedelta
 
@@ -114,7 +114,7 @@ def _old(engine: Engine, state: TaskState, term: float) -> QuerySet[Task]:
     return tasks().filter(state=state, finished_at__isnull=False, finished_at__lt=until).order_by()
 
 
-def _delete(engine: Engine, ids: Collection[int]) -> None:
+def _delete(engine: Engine, ids: Sequence[int]) -> None:
     for model in _BESIDE:
-        model._default_manager.using(engine.alias).filter(task_id__in=ids)._raw_delete(engine.alias)
-    tasks().filter(id__in=ids)._raw_delete(engine.alias)
+        engine.delete_rows(model._meta.db_table, "task_id", ids)
+    engine.delete_rows(Task._meta.db_table, "id", ids)

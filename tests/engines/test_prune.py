@@ -1,12 +1,14 @@
 """What was kept for long enough is deleted with all that belongs to it, and nothing else is."""
 
+import re
+
 import pytest
-from django.db import transaction
+from django.db import connection, transaction
 
 from taskhub import queue
 from taskhub.models import Checkpoint, LogLine, Outcome, Progress, Result, Task, TaskTag, Worker
 from taskhub.states import FINISHED, LIVE, TaskState
-from tests.engines.builders import ago, make_task, make_worker, state_of
+from tests.engines.builders import ago, make_task, make_worker, new_task, state_of
 from tests.helpers import acting_as
 
 pytestmark = pytest.mark.django_db
@@ -129,6 +131,34 @@ def test_two_who_prune_at_the_same_time_share_the_work(second_connection):
         with acting_as(second_connection):
             assert queue.prune(limit=3) == 2
     assert not left()
+
+
+@pytest.mark.only_on("postgresql")
+def test_no_table_is_read_from_end_to_end_for_a_batch_though_nobody_knows_its_size():
+    tasks = Task.objects.bulk_create(make_unsaved() for _ in range(3000))
+    at = ago(1)
+    result = {"claim_no": 1, "attempt": 1, "started_at": at, "finished_at": at}
+    result["traceback"] = "x" * 1000  # a table of some pages
+    Result.objects.bulk_create(Result(task=task, **result) for task in tasks)
+    deletes = []
+
+    def keep(execute, sql, params, many, context):
+        if sql.startswith("DELETE"):
+            deletes.append((sql, params))
+        return execute(sql, params, many, context)
+
+    with connection.execute_wrapper(keep):
+        assert queue.prune(500) == 500
+    assert len(deletes) == len(BESIDE) + 1
+    with connection.cursor() as cursor:
+        for sql, params in deletes:
+            cursor.execute(f"EXPLAIN {sql}", params)
+            plan = str(cursor.fetchall())
+            assert not re.search("Seq Scan on taskhub_(task|result) ", plan)  # the others are empty
+
+
+def make_unsaved():
+    return new_task(S.SUCCEEDED, finished_at=ago(60 * DAY))
 
 
 # -- log lines and workers ------------------------------------------------------------------------------------------
