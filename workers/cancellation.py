@@ -61,6 +61,7 @@ class Cancellation:
             note_raised(task_id, claim_no, self._child.worker_id)
             slot = next((s for s in self._child.slots if s.task_id == task_id), None)
             if slot is not None:
+                slot.cancel_deadline = 0  # that of an earlier claim must not be taken for ours
                 slot.cancel_task_id, slot.cancel_claim_no = task_id, claim_no
                 slot.cancel_deadline = int((raised_at + run.definition.timeout_grace) * 1e9)
         self._abort(run)

@@ -177,6 +177,7 @@ class Control:
         if not batch:
             return
         self._intake.ended(len(batch))
+        self._looked_at = 0.0  # a task that has ended may have left memory behind
         endings = [done.ending for done in batch if not done.is_recorded]
         recorded = {
             ending.fence: ending

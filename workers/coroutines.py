@@ -105,18 +105,16 @@ class EventLoop:
         await self._tidy()
 
     async def _run_and_end(self, run: Run, number: int) -> None:
-        try:
-            result = None
-            if self._work.is_heard:
-                result = await sync_to_async(self._work.announce_start)(run)
-            if iscoroutinefunction(run.definition.func) and not run.definition.atomic:
-                ending, is_recorded = await self._await(run), False
-            else:
-                ending, is_recorded = await self._loop.run_in_executor(
-                    self._threads, self._run_beside, run
-                )
-        finally:
-            self._work.leave(number)
+        result = None
+        if self._work.is_heard:
+            result = await sync_to_async(self._work.announce_start)(run)
+        if iscoroutinefunction(run.definition.func) and not run.definition.atomic:
+            ending, is_recorded = await self._await(run), False
+        else:
+            ending, is_recorded = await self._loop.run_in_executor(
+                self._threads, self._run_beside, run
+            )
+        self._work.leave(number)
         if result is None and not has_hooks(run.definition):
             self._work.end(run, ending, is_recorded=is_recorded, result=None)
         else:  # somebody's code will run, which may block

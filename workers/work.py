@@ -36,11 +36,9 @@ class Work:
             run = self.begin(claim, number)
             if run is None:
                 continue
-            try:
-                result = self.announce_start(run)
-                ending, is_recorded = execution.run(run)
-            finally:
-                self.leave(number)
+            result = self.announce_start(run)
+            ending, is_recorded = execution.run(run)
+            self.leave(number)  # not after an error of ours: the board tells what a child died of
             self.end(run, ending, is_recorded=is_recorded, result=result)
             if has_hooks(run.definition):
                 self.call_hook(run, number, execution)
