@@ -6,10 +6,11 @@ import os
 import signal
 import threading
 import time
+from collections.abc import Callable
 from types import FrameType
 
 from taskhub.context import Run
-from workers.interruption import REPEAT, asked_to_stop, too_late
+from workers.interruption import REPEAT, asked_to_stop, nothing, too_late
 
 
 class Alarm:
@@ -21,8 +22,8 @@ class Alarm:
         signal.signal(signal.SIGALRM, self._on_timeout)
         signal.signal(signal.SIGUSR1, self._on_abort)
 
-    def arm(self, run: Run) -> None:
-        self._armed = run
+    def arm(self, run: Run, poke: Callable[[], object] = nothing) -> None:
+        self._armed = run  # a signal ends a blocking call by itself
         signal.setitimer(signal.ITIMER_REAL, max(0.001, run.deadline - time.monotonic()), REPEAT)
 
     def disarm(self, run: Run) -> None:

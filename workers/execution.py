@@ -26,7 +26,7 @@ from taskhub.models.result import Outcome
 from taskhub.payload import load_args
 from taskhub.queue.verdict import Attempt, raised, returned
 from workers.hooks import call_hook, has_hooks
-from workers.interruption import Interrupter, armed, asked_to_stop, too_late
+from workers.interruption import Interrupter, armed, asked_to_stop, nothing, too_late
 
 
 class Execution:
@@ -92,11 +92,13 @@ class Execution:
         self, run: Run, function: Callable[..., Any], args: list[Any], kwargs: dict[str, Any]
     ) -> Any:
         current_run.set(run)
-        self._interrupter.arm(run)
         if not iscoroutinefunction(function):
+            self._interrupter.arm(run)
             return function(*args, **kwargs)
         if self._loop is None:
             self._loop = asyncio.Runner()
+        loop = self._loop.get_loop()
+        self._interrupter.arm(run, lambda: loop.call_soon_threadsafe(nothing))
         try:
             # In the context of this run: without it a Runner gives each coroutine that of the first one.
             return self._loop.run(function(*args, **kwargs), context=copy_context())

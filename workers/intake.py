@@ -74,7 +74,7 @@ class Intake:
         count = self._room(out, taken, waiting, unmoved)
         if not count:
             return
-        claims = self._persistence.trying(lambda: self._claim(count))
+        claims = self._leave_strange(self._persistence.trying(lambda: self._claim(count)))
         self._put(self._leave_risky(claims, out))
         if self.out:
             child.empty_claims = 0 if claims else child.empty_claims
@@ -91,7 +91,10 @@ class Intake:
         self._release_forgotten()
         self.queues.refresh_if_due()
         skip = Skip(sorted(self._unknown), self._skipped_pools)
-        claims = claim(get_engine(), self._child.worker_id, self.queues.shares, count, skip)
+        return claim(get_engine(), self._child.worker_id, self.queues.shares, count, skip)
+
+    def _leave_strange(self, claims: list[Claim]) -> list[Claim]:
+        """Give back tasks whose code is not here, and leave such tasks alone from now on."""
         strange = [item for item in claims if not registry.find(item.name)]
         if not strange:
             return claims
@@ -100,7 +103,7 @@ class Intake:
             "This worker does not have the code of %s and leaves such tasks to workers that have it.",
             ", ".join(sorted({item.name for item in strange})),
         )
-        self._release(item.fence for item in strange)
+        self._persistence.trying(lambda: self._release(item.fence for item in strange))
         return [item for item in claims if registry.find(item.name)]
 
     # -- doubt ------------------------------------------------------------------------------------------------------

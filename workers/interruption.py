@@ -17,11 +17,15 @@ Abort = Callable[
 ]  # interrupts a run with TaskAborted if it still runs; from any thread, repeatedly
 
 
+def nothing() -> None:
+    """Poke nobody."""
+
+
 class Interrupter(Protocol):
     """Guards runs from the moment they are armed until they are disarmed; no shot hits anything else."""
 
-    def arm(self, run: Run) -> None:
-        """Begin to guard a run; called where it runs, right before user code."""
+    def arm(self, run: Run, poke: Callable[[], object] = nothing) -> None:
+        """Begin to guard a run; called where it runs, right before user code. `poke` ends a wait of its event loop."""
 
     def disarm(self, run: Run) -> None:
         """End the guard; called right after user code, again after an exception, which may be our own."""

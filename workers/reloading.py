@@ -24,7 +24,7 @@ class Reloading:
     def __init__(self, *, is_watching: bool) -> None:
         self._files = dict(_snapshot()) if is_watching else None
         self._looked_at = time.monotonic()
-        self._is_asked = self._is_passed = False
+        self._is_asked = self._is_passed = self._is_off = False
         self._trial: _Trial | None = None
 
     def ask(self) -> None:
@@ -32,11 +32,13 @@ class Reloading:
         self._is_asked = True
 
     def forget(self) -> None:
-        """Stop for good instead."""
-        self._is_asked = self._is_passed = False
+        """Stop for good instead; async-signal-safe."""
+        self._is_off = True
 
     def is_due(self) -> bool:
         """Tell, once, that the new code has passed its trial and that the worker should drain now."""
+        if self._is_off:
+            return False
         if self._files is not None:
             self._look_at_files()
         if self._is_asked and self._trial is None and not self._is_passed:
@@ -49,7 +51,9 @@ class Reloading:
 
     def go_on(self) -> None:
         """Become the new program, under the same pid, where that was wished; else return."""
-        if self._is_passed:
+        if self._trial is not None:
+            self._trial.end()
+        if self._is_passed and not self._is_off:
             sys.stdout.flush()
             sys.stderr.flush()
             os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])  # noqa: S606
@@ -83,6 +87,11 @@ class _Trial:
             [sys.executable, *sys.orig_argv[1:], TRIAL],
             stdin=subprocess.DEVNULL, stdout=self._output, stderr=subprocess.STDOUT,
         )  # fmt: skip
+
+    def end(self) -> None:
+        """Nobody wants to know any more."""
+        self._process.kill()
+        self._process.wait()
 
     def verdict(self) -> bool | None:
         """Tell whether the new code starts; None while nobody knows. Asked until it has said it."""

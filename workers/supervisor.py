@@ -29,6 +29,7 @@ from workers.threads import ThreadPool
 logger = logging.getLogger("taskhub.worker")
 
 _LOOK_EVERY = 0.1  # seconds
+_FAREWELL = 10.0  # seconds that children get to record and sign off after the shutdown timeout
 _CRASH_SECONDS = 2.0  # a child that lives shorter is started again with a growing pause
 _LONGEST_PAUSE = 10.0
 _RUNNERS: dict[WorkerKind, type[Executor | ThreadPool | EventLoop]] = {
@@ -50,6 +51,7 @@ class Supervisor:
         self._start_after = [0.0] * len(self._board.all)
         self._pauses = [0.0] * len(self._board.all)
         self._stop_deadline: float | None = None
+        self._times_told = 0
 
     def run(self) -> int:
         """Work until told to stop (SIGTERM or SIGINT, twice: at once) or, when draining, until nothing is left.
@@ -69,13 +71,24 @@ class Supervisor:
             if self._reloading.is_due():
                 self._stop(Stop.GRACEFUL)
             self._bell.wait(_LOOK_EVERY)
+        self._kill_the_rest()
         self._reloading.go_on()
         return 0
 
     def _is_needed(self) -> bool:
+        if self._stop_deadline is not None and time.monotonic() > self._stop_deadline + _FAREWELL:
+            return False
         return not self._board.stop or any(
             child.state != ChildState.FREE for child in self._board.all
         )
+
+    def _kill_the_rest(self) -> None:
+        """Leave nobody behind: without a database nothing can be given back, and others rescue it later."""
+        for child in self._board.all:
+            if child.is_up and child.pid:
+                logger.error("Child %d could not sign off and is killed.", child.number)
+                os.kill(child.pid, signal.SIGKILL)
+                os.waitpid(child.pid, 0)
 
     # -- children ---------------------------------------------------------------------------------------------------
 
@@ -189,12 +202,16 @@ class Supervisor:
 
     def _on_stop(self, number: int, frame: FrameType | None) -> None:
         self._reloading.forget()
-        self._stop(Stop.GRACEFUL if not self._board.stop else Stop.NOW)
+        self._times_told += 1
+        self._stop(Stop.GRACEFUL if self._times_told == 1 else Stop.NOW)
 
     def _stop(self, how: Stop) -> None:
         self._board.stop = how
+        now = time.monotonic()
         if self._stop_deadline is None:
-            self._stop_deadline = time.monotonic() + self._options.shutdown_timeout
+            self._stop_deadline = now + self._options.shutdown_timeout
+        elif how == Stop.NOW:
+            self._stop_deadline = min(self._stop_deadline, now)
         for child in self._board.all:
             child.bell.ring(STOP)
 

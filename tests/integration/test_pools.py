@@ -79,8 +79,12 @@ def test_an_exit_inside_a_part_of_a_coroutine_fails_that_task_alone(run_worker):
 
 @pytest.mark.parametrize(
     "options, task",
-    [(("--threads", 2), tasks.spin), (("--async", 2), tasks.nap_async)],
-    ids=["a loop in a thread", "an await"],
+    [
+        (("--threads", 2), tasks.spin),
+        (("--threads", 2), tasks.nap_async),
+        (("--async", 2), tasks.nap_async),
+    ],
+    ids=["a loop in a thread", "an await in a thread", "an await"],
 )
 def test_a_soft_timeout_interrupts_in_pools(options, task, run_worker):
     run_worker(*options)
