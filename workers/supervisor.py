@@ -52,6 +52,7 @@ class Supervisor:
         self._pauses = [0.0] * len(self._board.all)
         self._stop_deadline: float | None = None
         self._times_told = 0
+        self._looked_at = self._awake_since = time.monotonic()
 
     def run(self) -> int:
         """Work until told to stop (SIGTERM or SIGINT, twice: at once) or, when draining, until nothing is left.
@@ -163,6 +164,7 @@ class Supervisor:
     # -- deadlines --------------------------------------------------------------------------------------------------
 
     def _kill_overdue(self) -> None:
+        can_tell_silence = self._has_been_awake_for(conf.get().lease / 2)
         is_late = self._stop_deadline is not None and time.monotonic() > self._stop_deadline
         must_stop = self._board.stop == Stop.NOW or is_late
         for child in self._board.children:
@@ -172,12 +174,21 @@ class Supervisor:
                 self._kill(child, death, lambda child: _overdue(child) is not None)
             elif must_stop:
                 self._kill(child, Death.SHUTDOWN, lambda _: True)
-            elif not gives_sign(child):
+            elif can_tell_silence and not gives_sign(child):
                 self._kill(child, Death.SILENT, lambda child: not gives_sign(child))
         maintenance = self._board.maintenance
-        if maintenance.is_up and maintenance.silence() > conf.get().lease / 2:
+        is_silent = maintenance.is_up and maintenance.silence() > conf.get().lease / 2
+        if can_tell_silence and is_silent:
             logger.error("The maintenance child gives no sign of life and is replaced.")
             os.kill(maintenance.pid, signal.SIGKILL)
+
+    def _has_been_awake_for(self, seconds: float) -> bool:
+        """Tell whether this process has looked all the time: after SIGSTOP all children look silent, and are not."""
+        now = time.monotonic()
+        if now - self._looked_at > 5 * _LOOK_EVERY:
+            self._awake_since = now
+        self._looked_at = now
+        return now - self._awake_since > seconds
 
     def _kill(self, child: Child, death: Death, is_still_due: Callable[[Child], bool]) -> None:
         """Stop, look again, then kill or go on: without that most kills at a deadline would hit the next task."""
