@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from django.utils.translation import gettext, pgettext_lazy
+
 from dashboard import words
 from taskhub.models import Outcome, Result, Task
 from taskhub.states import TaskState
@@ -14,14 +16,14 @@ SHOWN = 50
 WIDTH = 1000.0
 _MIN = 3.0  # a bar that is too short to see is no bar
 LOOKS = {
-    Outcome.SUCCEEDED: ("succeeded", "succeeded"),
-    Outcome.FAILED: ("failed", "failed"),
-    Outcome.RETRYING: ("retrying", "failed, to be retried"),
-    Outcome.CANCELLED: ("cancelled", "cancelled"),
-    Outcome.LOST: ("failed", "worker lost"),
-    Outcome.INTERRUPTED: ("retrying", "interrupted"),
-    Outcome.SNOOZED: ("pending", "snoozed"),
-    Outcome.RELEASED: ("cancelled", "given back"),
+    Outcome.SUCCEEDED: ("succeeded", pgettext_lazy("end of an attempt", "succeeded")),
+    Outcome.FAILED: ("failed", pgettext_lazy("end of an attempt", "failed")),
+    Outcome.RETRYING: ("retrying", pgettext_lazy("end of an attempt", "failed, to be retried")),
+    Outcome.CANCELLED: ("cancelled", pgettext_lazy("end of an attempt", "cancelled")),
+    Outcome.LOST: ("failed", pgettext_lazy("end of an attempt", "worker lost")),
+    Outcome.INTERRUPTED: ("retrying", pgettext_lazy("end of an attempt", "interrupted")),
+    Outcome.SNOOZED: ("pending", pgettext_lazy("end of an attempt", "snoozed")),
+    Outcome.RELEASED: ("cancelled", pgettext_lazy("end of an attempt", "given back")),
 }
 
 
@@ -107,7 +109,7 @@ class _Axis:
 def _ended(result: Result, bar: Bar, before: Bar, is_first: bool) -> Attempt:
     look, word = LOOKS.get(Outcome(result.outcome), ("cancelled", result.outcome))
     return Attempt(
-        label=f"Attempt {result.attempt}", look=look, word=word, worker=result.worker_name,
+        label=_label(result.attempt), look=look, word=str(word), worker=result.worker_name,
         ran=words.duration(words.between(result.started_at, result.finished_at)),
         started_at=result.started_at, finished_at=result.finished_at,
         error=result.error_class.rpartition(".")[2], claim_no=result.claim_no if result.error_class else None,
@@ -119,7 +121,12 @@ def _running(
     task: Task, start: datetime, now: datetime, bar: Bar, before: Bar, is_first: bool
 ) -> Attempt:
     return Attempt(
-        label=f"Attempt {task.attempt}", look="running", word="running", worker=task.worker.name if task.worker else "",
+        label=_label(task.attempt), look="running", word=words.state("running"),
+        worker=task.worker.name if task.worker else "",
         ran=words.duration(words.between(start, now)), started_at=start, finished_at=None, error="", claim_no=None,
         bar=bar, before=before, is_first=is_first,
     )  # fmt: skip
+
+
+def _label(attempt: int) -> str:
+    return gettext("Attempt %(n)s") % {"n": attempt}

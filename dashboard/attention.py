@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
-from dashboard import words
+from django.utils.translation import gettext, ngettext
+
+from dashboard import sparks, words
 from dashboard.figures import Figures
 from dashboard.filters import Filters
+from dashboard.sparks import Spark
 from dashboard.strips import QueueLine, WorkerLine
+from taskhub.monitor import QueueStats
 
 _WORKERS_NAMED = 3  # more than that are told as a number
 _TASKS_NAMED = 3
+_SPIKE_MINUTES, _SPIKE_LEAST, _SPIKE_FACTOR = 10, 5, 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,9 +34,11 @@ class Concern:
     what: str = ""
     why: str
     since: datetime | None = None
+    spark: Spark | None = None
     query: str = ""
-    link: str = "See them"
+    link: str = field(default_factory=lambda: gettext("See them"))
     resume: str = ""
+    is_of_schedules: bool = False
 
 
 def concerns(figures: Figures) -> list[Concern]:
@@ -41,6 +48,8 @@ def concerns(figures: Figures) -> list[Concern]:
         *_unknown(figures),
         *_dead_workers(figures),
         *_failures(figures),
+        *_late(figures),
+        *_schedules(figures),
         *_paused(figures),
     ]
 
@@ -48,17 +57,19 @@ def concerns(figures: Figures) -> list[Concern]:
 def verdict(found: list[Concern]) -> str:
     """Say it in one line."""
     if not found:
-        return "Nothing needs attention"
-    return "1 thing needs attention" if len(found) == 1 else f"{len(found)} things need attention"
+        return gettext("Nothing needs attention")
+    said = ngettext("%(n)s thing needs attention", "%(n)s things need attention", len(found))
+    return said % {"n": len(found)}
 
 
 def _unstaffed(figures: Figures) -> Iterator[Concern]:
     stuck = [line for line in figures.queues if line.is_stuck]
     if stuck and not figures.healthy:
+        start = gettext("Start one: manage.py runworker")
         yield Concern(
             icon="plug",
-            what="No worker is running",
-            why=f"{_queued(stuck)} Start one: manage.py runworker",
+            what=gettext("No worker is running"),
+            why=f"{_queued(stuck)} {start}",
             since=_oldest(stuck),
             query=Filters(state="queued").url(),
         )
@@ -66,7 +77,7 @@ def _unstaffed(figures: Figures) -> Iterator[Concern]:
     for line in stuck:
         yield Concern(
             icon="plug",
-            before="Nobody works on",
+            before=gettext("Nobody works on"),
             subject=line.stats.name,
             why=_queued([line]),
             since=_oldest([line]),
@@ -79,8 +90,8 @@ def _unknown(figures: Figures) -> Iterator[Concern]:
     if len(unknown) > _TASKS_NAMED:
         yield Concern(
             icon="plug",
-            what=f"No worker has the code of {len(unknown)} tasks",
-            why="They wait until a worker that knows them takes their queue.",
+            what=gettext("No worker has the code of %(n)s tasks") % {"n": len(unknown)},
+            why=gettext("They wait until a worker that knows them takes their queue."),
             since=min(one.oldest_at for one in unknown),
             query=Filters(state="queued").url(),
         )
@@ -88,19 +99,19 @@ def _unknown(figures: Figures) -> Iterator[Concern]:
     for one in unknown:
         yield Concern(
             icon="plug",
-            before="No worker has the code of",
+            before=gettext("No worker has the code of"),
             subject=one.name,
-            why=f"{words.plural(one.count, 'task')} in {one.queue} cannot start until one does.",
+            why=_cannot_start(one.count, one.queue),
             since=one.oldest_at,
             query=Filters(state="queued", queue=one.queue, task=one.name).url(),
         )
 
 
 def _dead_workers(figures: Figures) -> Iterator[Concern]:
-    dead = [line for line in figures.workers if line.word in ("Silent", "Lost")]
+    dead = [line for line in figures.workers if line.key in ("silent", "lost")]
     if len(dead) > _WORKERS_NAMED:
-        why = "What they held is run again."
-        yield Concern(icon="alert", what=f"{len(dead)} workers give no sign of life", why=why)
+        what = gettext("%(n)s workers give no sign of life") % {"n": len(dead)}
+        yield Concern(icon="alert", what=what, why=gettext("What they held is run again."))
         return
     for line in dead:
         yield _dead_worker(line)
@@ -110,8 +121,9 @@ def _dead_worker(line: WorkerLine) -> Concern:
     return Concern(
         icon="alert",
         subject=line.info.worker.name,
-        what="gives no sign of life" if line.word == "Silent" else "was lost",
-        why=f"Its last heartbeat was {line.heartbeat} ago. What it held is run again.",
+        what=gettext("gives no sign of life") if line.key == "silent" else gettext("was lost"),
+        why=gettext("Its last heartbeat was %(time)s ago. What it held is run again.")
+        % {"time": line.heartbeat},
         since=line.info.worker.heartbeat_at,
     )
 
@@ -119,50 +131,159 @@ def _dead_worker(line: WorkerLine) -> Concern:
 def _failures(figures: Figures) -> Iterator[Concern]:
     if not figures.failed:
         return
+    spark = (
+        sparks.bars(figures.failures, gettext("Failed a minute, over the last hour"), "failed")
+        if figures.failures
+        else None
+    )
+    usual = _spike(figures.failures)
     (name, often), *_ = figures.failing.most_common(1) or [("", 0)]
-    succeeded = words.capped(figures.succeeded) if figures.succeeded else "None"
-    share = f"{succeeded} succeeded in that time."
+    succeeded = words.capped(figures.succeeded) if figures.succeeded else gettext("None")
+    share = gettext("%(n)s succeeded in that time.") % {"n": succeeded}
+    most = gettext("Most often %(name)s.")
     if often == figures.failed:
-        times = {1: "once", 2: "twice"}.get(often, f"{often} times")
         yield Concern(
             icon="failed",
             subject=name,
-            what=f"failed {times} in the last hour",
+            what=_often(often) + usual,
             why=share,
+            spark=spark,
             query=Filters(state="failed", task=name).url(),
-            link="See failures",
+            link=gettext("See failures"),
         )
         return
     yield Concern(
         icon="failed",
-        what=f"{words.plural(figures.failed, 'task')} failed in the last hour",
-        why=f"Most often {name}. {share}" if often > 1 else share,
+        what=_failed(figures.failed) + usual,
+        spark=spark,
+        why=f"{most % {'name': name}} {share}" if often > 1 else share,
         query=Filters(state="failed").url(),
-        link="See failures",
+        link=gettext("See failures"),
     )
+
+
+def _spike(failures: list[int]) -> str:
+    """Say how much oftener the last ten minutes fail than those before, where that is much."""
+    recent, before = failures[-_SPIKE_MINUTES:], failures[:-_SPIKE_MINUTES]
+    if sum(recent) < _SPIKE_LEAST or not before:
+        return ""
+    usual = sum(before) / len(before)
+    now = sum(recent) / len(recent)
+    if not usual:
+        return gettext(", all of them in ten minutes")
+    if now < _SPIKE_FACTOR * usual:
+        return ""
+    return gettext(", now %(n)s times as often as before") % {"n": f"{now / usual:.0f}"}
+
+
+def _often(number: int) -> str:
+    if number == 1:
+        return gettext("failed once in the last hour")
+    if number == 2:
+        return gettext("failed twice in the last hour")
+    return gettext("failed %(n)s times in the last hour") % {"n": number}
+
+
+def _failed(number: int) -> str:
+    said = ngettext(
+        "%(n)s task failed in the last hour", "%(n)s tasks failed in the last hour", number
+    )
+    return said % {"n": words.capped(number)}
+
+
+def _cannot_start(number: int, queue: str) -> str:
+    said = ngettext(
+        "%(n)s task in %(queue)s cannot start until one does.",
+        "%(n)s tasks in %(queue)s cannot start until one does.",
+        number,
+    )
+    return said % {"n": words.capped(number), "queue": queue}
+
+
+def _late(figures: Figures) -> Iterator[Concern]:
+    for line in figures.queues:
+        if line.is_late and line.is_staffed and not line.stats.is_paused:
+            is_growing = line.drain.icon == "up"
+            yield Concern(
+                look="retrying",
+                icon="slow",
+                subject=line.stats.name,
+                what=gettext("is over its objective and growing")
+                if is_growing
+                else gettext("is over its objective"),
+                why=_pace(line),
+                since=line.stats.oldest_queued_at,
+                spark=line.spark,
+                query=Filters(state="queued", queue=line.stats.name).url(),
+            )
+
+
+def _schedules(figures: Figures) -> Iterator[Concern]:
+    for schedule, seconds in figures.late_schedules[:_TASKS_NAMED]:
+        yield Concern(
+            icon="slow",
+            subject=schedule.name,
+            what=gettext("is %(time)s late") % {"time": words.duration(seconds)},
+            why=gettext(
+                "Nobody has fired it. That takes a worker that keeps schedules and has the code of %(task)s."
+            )
+            % {"task": schedule.task},
+            since=schedule.next_due_at,
+            is_of_schedules=True,
+        )
+    for run in figures.missed_runs[:_TASKS_NAMED]:
+        yield Concern(
+            look="expired",
+            icon="expired",
+            subject=run.schedule.name,
+            what=gettext("was missed"),
+            why=run.reason or gettext("Nobody was there at its time."),
+            since=run.due_at,
+            is_of_schedules=True,
+        )
 
 
 def _paused(figures: Figures) -> Iterator[Concern]:
     for line in figures.queues:
         stats = line.stats
         if stats.is_paused and stats.waiting:
-            verb = "waits" if stats.waiting == 1 else "wait"
-            reason = f" Paused {stats.pause_reason}." if stats.pause_reason else ""
+            why = _waiting(stats)
+            if stats.pause_reason:
+                paused = gettext("Paused %(reason)s.")
+                why += f" {paused % {'reason': stats.pause_reason}}"
             yield Concern(
                 look="paused",
                 icon="paused",
                 subject=stats.name,
-                what="is paused",
-                why=f"{words.plural(stats.waiting, 'task')} {verb}.{reason}",
+                what=gettext("is paused"),
+                why=why,
                 query=Filters(queue=stats.name).url(),
                 resume=stats.name,
             )
 
 
+def _waiting(stats: QueueStats) -> str:
+    number = words.at_least((stats.queued, stats.pending, stats.retrying), stats.most)
+    return ngettext("%(n)s task waits.", "%(n)s tasks wait.", stats.waiting) % {"n": number}
+
+
 def _queued(lines: list[QueueLine]) -> str:
-    number = sum(line.stats.queued for line in lines)
+    number = words.at_least((line.stats.queued for line in lines), lines[0].stats.most)
     longest = max((line.oldest or 0.0 for line in lines), default=0.0)
-    return f"{words.count(number)} queued, the oldest waits {words.duration(longest)}."
+    said = gettext("%(n)s queued, the oldest waits %(time)s.")
+    return said % {"n": number, "time": words.duration(longest)}
+
+
+def _pace(line: QueueLine) -> str:
+    said = gettext(
+        "Its first task waits %(time)s, the objective is %(objective)s. In %(into)s a minute, out %(out)s."
+    )
+    return said % {
+        "time": words.duration(line.oldest or 0),
+        "objective": words.duration(line.objective),
+        "into": words.a_minute(line.rate.into),
+        "out": words.a_minute(line.rate.out),
+    }
 
 
 def _oldest(lines: list[QueueLine]) -> datetime | None:

@@ -1,4 +1,4 @@
-"""Audit: who did what, to how many, why. The entry is there before the action, its count after it."""
+"""Audit: who did what, to how many, why, with what result. The entry is there before the action."""
 
 from __future__ import annotations
 
@@ -24,7 +24,12 @@ def begin(
     )
 
 
-def settle(entry: AuditEntry, count: int) -> None:
-    """Write how many were changed."""
-    entry.count = count
-    entry.save(update_fields=["count"])
+def settle(entry: AuditEntry, count: int, result: str = "done") -> None:
+    """Write how many were changed, and what came of it."""
+    entry.count, entry.result = count, storable(result)[:300]
+    entry.save(update_fields=["count", "result"])
+
+
+def refuse(entry: AuditEntry, result: str) -> None:
+    """Write why nothing was changed."""
+    settle(entry, 0, result)

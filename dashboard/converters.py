@@ -18,6 +18,18 @@ class TaskId:
         return str(value)
 
 
+class Fingerprint:
+    """What errors of one origin have in common."""
+
+    regex = "[0-9a-f]{16}"
+
+    def to_python(self, value: str) -> str:
+        return value
+
+    def to_url(self, value: str) -> str:
+        return value
+
+
 class QueueName:
     """The name of a queue, escaped with `~` in place of `%`.
 

@@ -1,17 +1,22 @@
-"""Facets: what a list can be narrowed to next. Counts respect the other filters and stop at the cap."""
+"""Facets: what a list can be narrowed to next. Counts respect the other filters, and never read more than the cap."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from django.db.models import Count
+from django.utils.translation import gettext
 
 from dashboard import words
 from dashboard.filters import Filters
-from dashboard.reading import count_capped, in_state
+from dashboard.narrowing import key, narrow
+from dashboard.words import CAP
 from taskhub import monitor
-from taskhub.engines import queue_alias
-from taskhub.models import Task, TaskCatalog, TaskTag
-from taskhub.states import TaskState
+from taskhub.engines import get_engine, queue_alias
+from taskhub.models import Queue, Task, TaskCatalog, TaskTag
 
 SHOWN = 12  # names of a kind; the search takes any
 ORDER = ("pending", "queued", "running", "retrying", "failed", "expired", "cancelled", "succeeded")
@@ -34,36 +39,101 @@ class Facet:
     choices: list[Choice]
 
 
-def facets(filters: Filters, shown: Sequence[Task]) -> list[Facet]:
+class Sample:
+    """The newest tasks by state, queue and name, in one query; all of them where there are no more than the cap."""
+
+    def __init__(self, filters: Filters, now: datetime, first: int) -> None:
+        self._filters = filters
+        newest = monitor.tasks().values_list("id", flat=True).first() or 0
+        floor = max(0, newest - CAP)
+        self._is_cut = monitor.tasks().filter(id__lte=floor).exists()
+        self._rows: list[tuple[str, str, str, int]] = []
+        if filters.error or filters.worker or filters.args:
+            return  # it would cost what the list costs, once more
+        wider = replace(filters, state="", queue="", task="")
+        others = narrow(monitor.tasks(), wider, now, first)
+        rows = (
+            others.filter(**{f"{key(wider)}__gte": max(floor + 1, first)})
+            .order_by()
+            .values_list("state", "queue", "name")
+        )
+        self._rows = list(rows.annotate(n=Count("id")))
+
+    def counts(self, key: str) -> Counter[str]:
+        """Count the values of a key among those that the other two fit."""
+        found: Counter[str] = Counter()
+        for state, queue, name, number in self._rows:
+            row = {"state": state, "queue": queue, "task": name}
+            if all(self._fits(other, row[other]) for other in row if other != key):
+                found[row[key]] += number
+        return found
+
+    def said(self, number: int) -> str:
+        """Write a count; nothing where older tasks were not looked at and none of the newer fit."""
+        if not self._rows:
+            return ""
+        if not self._is_cut:
+            return words.count(number)
+        return f"{words.count(number)}+" if number else ""
+
+    def _fits(self, key: str, value: str) -> bool:
+        wanted: str = getattr(self._filters, key)
+        if wanted.endswith("*") and key == "task":
+            return value.startswith(wanted[:-1])
+        return not wanted or value == wanted
+
+
+def facets(filters: Filters, shown: Sequence[Task], now: datetime, first: int = 0) -> list[Facet]:
     """Return the facets beside a list; tags are those of the tasks that it shows."""
+    sample = Sample(filters, now, first)
     names = TaskCatalog.objects.using(queue_alias()).values_list("name", flat=True).order_by("name")
     tags = TaskTag.objects.using(queue_alias()).filter(task_id__in=[task.pk for task in shown])
-    common = sorted(set(tags.values_list("name", flat=True)[:1000])) if shown else []
+    common = Counter(tags.values_list("name", flat=True)[:1000]) if shown else Counter()
     found = [
-        Facet("state", "State", _states(filters)),
-        Facet("queue", "Queue", _names(filters, "queue", monitor.list_queues())),
-        Facet("task", "Task", _names(filters, "task", list(names[:SHOWN]))),
-        Facet("tag", "Tag", _names(filters, "tag", common)),
+        Facet("state", gettext("State"), _states(filters, sample)),
+        Facet("queue", gettext("Queue"), _names(filters, "queue", _queues(), sample)),
+        Facet("task", gettext("Task"), _names(filters, "task", list(names[:SHOWN]), sample)),
+        Facet(
+            "tag", gettext("Tag"), _tags(filters, [name for name, _ in common.most_common(SHOWN)])
+        ),
     ]
     return [facet for facet in found if facet.choices]
 
 
-def _states(filters: Filters) -> list[Choice]:
-    others = filters.narrow(monitor.tasks(), by_state=False)
+def _queues() -> list[str]:
+    """Return the queues that somebody has named; others come with the tasks of the sample."""
+    named = TaskCatalog.objects.using(queue_alias()).values_list("queue", flat=True).distinct()
+    return [*named, *Queue.objects.using(queue_alias()).values_list("name", flat=True)]
+
+
+def _states(filters: Filters, sample: Sample) -> list[Choice]:
+    if any(key != "state" for key, _ in filters.items()):
+        counts = sample.counts("state")
+        said = {state: sample.said(counts[state]) for state in ORDER}
+    else:
+        numbers = get_engine().count_states(CAP + 1)
+        said = {state: words.capped(numbers[state]) for state in ORDER}
+    return [_choice(filters, "state", state, said[state]) for state in ORDER]
+
+
+def _names(filters: Filters, key: str, names: Sequence[str], sample: Sample) -> list[Choice]:
+    counts = sample.counts(key)
+    listed = sorted({*names, *counts}, key=lambda name: (-counts[name], name))[:SHOWN]
+    chosen: str = getattr(filters, key)
+    if chosen and chosen not in listed:
+        listed.insert(0, chosen)
     return [
-        Choice(
-            state,
-            filters.changed("state", "" if filters.state == state else state),
-            filters.state == state,
-            words.capped(count_capped(in_state(others, TaskState(state)))),
-        )
-        for state in ORDER
+        _choice(filters, key, name, "" if name.endswith("*") else sample.said(counts[name]))
+        for name in listed
     ]
 
 
-def _names(filters: Filters, key: str, names: Sequence[str]) -> list[Choice]:
-    chosen: str = getattr(filters, key)
-    listed = list(names[:SHOWN])
-    if chosen and chosen not in listed:
-        listed.insert(0, chosen)
-    return [Choice(n, filters.changed(key, "" if n == chosen else n), n == chosen) for n in listed]
+def _tags(filters: Filters, names: list[str]) -> list[Choice]:
+    if filters.tag and filters.tag not in names:
+        names.insert(0, filters.tag)
+    return [_choice(filters, "tag", name) for name in names]
+
+
+def _choice(filters: Filters, key: str, value: str, count: str = "") -> Choice:
+    is_chosen = getattr(filters, key) == value
+    return Choice(value, filters.changed(key, "" if is_chosen else value), is_chosen, count)

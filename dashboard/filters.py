@@ -4,61 +4,131 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from difflib import get_close_matches
 from urllib.parse import urlencode
 
-from django.db.models import QuerySet
+from django.utils.translation import gettext
 
-from dashboard.reading import in_state
-from taskhub.models import Task
+from dashboard import spans
 from taskhub.states import TaskState
 from taskhub.text import is_storable
 
-KEYS = ("state", "queue", "task", "tag")
+KEYS = (
+    "state",
+    "queue",
+    "task",
+    "tag",
+    "error",
+    "worker",
+    "since",
+    "parent",
+    "workflow",
+    "fingerprint",
+)
+ARGS = "args."
+PAYLOADS = ("error", "args")  # what only those with `view_payloads` may search
 
 
 @dataclass(frozen=True, slots=True)
 class Chip:
-    """One filter as the search shows it, with the URL of the list without it."""
+    """One filter as the search shows it, with the URL of the list without it, and of the list with it mended."""
 
     key: str
     value: str
     without: str
     problem: str = ""
+    mend: str = ""
+    mended: str = ""
+
+    @property
+    def meant(self) -> str:
+        """The filter with what was probably meant, as somebody would type it."""
+        return f"{self.key}:{self.mend}"
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Why a filter matches nothing; `mend` is the value that was probably meant."""
+
+    text: str
+    mend: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Filters:
-    """What a list is narrowed to; an empty string does not narrow. A task's name may end in `*`."""
+    """What a list is narrowed to; an empty string does not narrow. A task's name may end in `*`.
+
+    `args` are names of arguments with their values as typed.
+    """
 
     state: str = ""
     queue: str = ""
     task: str = ""
     tag: str = ""
+    error: str = ""
+    worker: str = ""
+    since: str = ""
+    parent: str = ""
+    workflow: str = ""
+    fingerprint: str = ""
+    args: tuple[tuple[str, str], ...] = ()
 
     @classmethod
     def of(cls, query: Mapping[str, str]) -> Filters:
-        return cls(**{key: query.get(key, "").strip() for key in KEYS})
+        args = {
+            key.removeprefix(ARGS): value.strip()
+            for key, value in query.items()
+            if key.startswith(ARGS) and value.strip()
+        }
+        plain = {key: query.get(key, "").strip() for key in KEYS}
+        return cls(**plain, args=tuple(sorted(args.items())))
 
     def items(self) -> Iterator[tuple[str, str]]:
         """Yield what narrows."""
-        return ((key, value) for key in KEYS if (value := getattr(self, key)))
+        for key in KEYS:
+            if value := getattr(self, key):
+                yield key, value
+        for name, value in self.args:
+            yield f"{ARGS}{name}", value
 
-    def problems(self) -> dict[str, str]:
+    def problems(self) -> dict[str, Problem]:
         """Say what cannot match anything, by key."""
         found = {
-            key: "holds a character that no task can have"
-            for key, v in self.items()
-            if not is_storable(v)
+            key: Problem(gettext("holds a character that no task can have"))
+            for key, value in self.items()
+            if not (is_storable(value) and is_storable(key))
         }
         if self.state and self.state not in set(TaskState):
-            found["state"] = f"is none of {', '.join(TaskState)}"
+            close = get_close_matches(self.state.lower(), list(TaskState), n=1)
+            found["state"] = Problem(
+                gettext("is none of %(states)s") % {"states": ", ".join(TaskState)},
+                close[0] if close else "",
+            )
+        if self.since and spans.parse(self.since) is None:
+            found["since"] = Problem(
+                gettext("is no span; expected 30m, 2h, 3d or a day such as 2026-11-24"),
+                spans.guess(self.since),
+            )
+        for key in ("parent", "workflow"):
+            value = getattr(self, key)
+            if value and not _is_id(value):
+                found[key] = Problem(gettext("is no id; expected a whole number"))
+        for name, _ in self.args:
+            if not name.isidentifier():
+                found[f"{ARGS}{name}"] = Problem(gettext("names no argument"))
         return found
 
-    def chips(self) -> list[Chip]:
-        problems = self.problems()
-        return [
-            Chip(k, v, replace(self, **{k: ""}).url(), problems.get(k, "")) for k, v in self.items()
-        ]
+    def chips(self, refused: Mapping[str, Problem]) -> list[Chip]:
+        """Return the filters as the search shows them; `refused` are problems that lie with the person."""
+        problems = {**self.problems(), **refused}
+        chips = []
+        for key, value in self.items():
+            problem = problems.get(key, Problem(""))
+            mended = self._with(key, problem.mend).url() if problem.mend else ""
+            chips.append(
+                Chip(key, value, self._with(key, "").url(), problem.text, problem.mend, mended)
+            )
+        return chips
 
     def url(self, **more: str | int) -> str:
         """Return the query part of the URL of this list, for a link on its page."""
@@ -66,23 +136,23 @@ class Filters:
 
     def changed(self, key: str, value: str) -> str:
         """Return the URL of the list with one filter changed."""
-        return replace(self, **{key: value}).url()
+        return self._with(key, value).url()
 
-    def narrow(self, tasks: QuerySet[Task], *, by_state: bool = True) -> QuerySet[Task]:
-        """Narrow `tasks`; to nothing where a filter cannot match anything."""
-        problems = self.problems()
-        if not by_state:
-            problems.pop("state", None)
-        if problems:
-            return tasks.none()
-        if self.state and by_state:
-            tasks = in_state(tasks, TaskState(self.state))
-        if self.queue:
-            tasks = tasks.filter(queue=self.queue)
-        if self.task.endswith("*"):
-            tasks = tasks.filter(name__startswith=self.task[:-1])
-        elif self.task:
-            tasks = tasks.filter(name=self.task)
-        if self.tag:
-            tasks = tasks.filter(tags__name=self.tag)
-        return tasks
+    @property
+    def words(self) -> str:
+        """Write it as somebody would type it."""
+        return " ".join(
+            f'{key}:"{value}"' if " " in value else f"{key}:{value}" for key, value in self.items()
+        )
+
+    def _with(self, key: str, value: str) -> Filters:
+        if not key.startswith(ARGS):
+            return Filters.of({**dict(self.items()), key: value})
+        others = {name: old for name, old in self.args if f"{ARGS}{name}" != key}
+        if value:
+            others[key.removeprefix(ARGS)] = value
+        return replace(self, args=tuple(sorted(others.items())))
+
+
+def _is_id(value: str) -> bool:
+    return value.isascii() and value.isdigit() and len(value) < 19

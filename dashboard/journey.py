@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from django.utils.translation import gettext, ngettext
+
 from dashboard import words
 from taskhub.models import Result, Task
 from taskhub.states import TaskState, WaitsFor
@@ -55,12 +57,17 @@ def _pending(task: Task, state: TaskState) -> Step:
         delayed = (
             task.run_after is not None and task.run_after > task.enqueued_at and not task.failures
         )
-        note = "until its time" if delayed else "passed at once"
+        note = gettext("until its time") if delayed else gettext("passed at once")
         return Step("pending", "is-done", task.enqueued_at, note)
     if task.waits_for == WaitsFor.TASKS:
-        note = f"for {words.plural(task.unmet, 'other task')}"
+        said = ngettext("for %(n)s other task", "for %(n)s other tasks", task.unmet)
+        note = said % {"n": words.capped(task.unmet)}
+    elif task.waits_for == WaitsFor.TIME:
+        note = gettext("until its time")
+    elif task.waits_for == WaitsFor.RATE:
+        note = gettext("until its rate allows it")
     else:
-        note = "until its time" if task.waits_for == WaitsFor.TIME else "until a slot is free"
+        note = gettext("until a slot is free")
     return Step("pending", "is-now", task.enqueued_at, note)
 
 
@@ -71,10 +78,11 @@ def _queued(task: Task, state: TaskState, first: datetime | None, now: datetime)
         else task.enqueued_at
     )
     if state == TaskState.QUEUED:
-        return Step("queued", "is-now", due, f"waiting {words.duration(words.between(due, now))}")
+        waiting = gettext("waiting %(time)s")
+        return Step("queued", "is-now", due, waiting % {"time": _span(due, now)})
     if first is None:
         return Step("queued", "is-done" if state.is_finished else "")
-    return Step("queued", "is-done", due, f"waited {words.duration(words.between(due, first))}")
+    return Step("queued", "is-done", due, gettext("waited %(time)s") % {"time": _span(due, first)})
 
 
 def _running(
@@ -85,29 +93,31 @@ def _running(
             "running",
             "is-now",
             task.started_at,
-            f"attempt {task.attempt} of {task.max_retries + 1}",
+            gettext("attempt %(n)s of %(all)s") % {"n": task.attempt, "all": task.max_retries + 1},
         )
     if first is None:
         return Step("running", "")
     stage = "" if state in (TaskState.PENDING, TaskState.QUEUED) and not results else "is-done"
     longest = max((words.between(r.started_at, r.finished_at) for r in results), default=0.0)
-    tries = words.plural(len(results), "attempt")
-    note = (
-        f"{tries}, up to {words.duration(longest)}"
-        if len(results) > 1
-        else f"for {words.duration(longest)}"
+    said = (
+        gettext("%(n)s attempts, up to %(time)s") if len(results) > 1 else gettext("for %(time)s")
     )
+    note = said % {"n": words.capped(len(results)), "time": words.duration(longest)}
     return Step("running", stage, first, note if results else "")
 
 
 def _ending(task: Task, state: TaskState) -> str:
     match state:
         case TaskState.FAILED:
-            return "no retries left" if task.failures > task.max_retries else "for good"
+            return (
+                gettext("no retries left")
+                if task.failures > task.max_retries
+                else gettext("for good")
+            )
         case TaskState.SUCCEEDED if task.cancel_requested_at:
-            return "the cancel came too late"
+            return gettext("the cancel came too late")
         case TaskState.EXPIRED:
-            return "not started in time"
+            return gettext("not started in time")
     return ""
 
 
@@ -117,7 +127,18 @@ def _loop(task: Task, state: TaskState, results: Sequence[Result], now: datetime
         return ""
     if state == TaskState.RETRYING and task.run_after:
         left = (task.run_after - now).total_seconds()
-        due = f"again in {words.duration(left)}" if left > 0 else "again now"
-        return f"{words.plural(retries, 'failed attempt')}, {due}"
-    times = {1: "once", 2: "twice"}.get(retries, f"{retries} times")
-    return f"retried {times}"
+        in_time, now_due = gettext("again in %(time)s"), gettext("again now")
+        due = in_time % {"time": words.duration(left)} if left > 0 else now_due
+        said = ngettext("%(n)s failed attempt, %(due)s", "%(n)s failed attempts, %(due)s", retries)
+        return said % {"n": words.capped(retries), "due": due}
+    if retries == 1:
+        return gettext("retried once")
+    return (
+        gettext("retried twice")
+        if retries == 2
+        else gettext("retried %(n)s times") % {"n": retries}
+    )
+
+
+def _span(start: datetime, end: datetime) -> str:
+    return words.duration(words.between(start, end))

@@ -5,6 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from math import log10
 
+from django.utils.translation import gettext
+
+from dashboard import words
+
 BED = 149.0
 _MOST = 4.0  # log10 of the count that fills the lane
 _LEAST = 3.0
@@ -45,12 +49,19 @@ def lane(
     slots: int,
     is_paused: bool,
     is_staffed: bool,
+    most: int | None = None,
 ) -> Lane:
-    """Lay out one lane; its length is logarithmic."""
-    label = (
-        f"{pending} pending, {retrying} retrying, {queued} queued; {running} of {slots} slots busy"
+    """Lay out one lane; its length is logarithmic. What waits was not counted beyond `most`."""
+    said = gettext(
+        "%(pending)s pending, %(retrying)s retrying, %(queued)s queued; %(running)s of %(slots)s slots busy"
     )
-    label += "; paused" if is_paused else "; no worker" if not is_staffed else ""
+    waiting = {"pending": pending, "retrying": retrying, "queued": queued}
+    counted = {state: words.capped(number, most) for state, number in waiting.items()}
+    label = said % {**counted, "running": running, "slots": slots}
+    if is_paused:
+        label += f"; {words.state('paused')}"
+    elif not is_staffed:
+        label = f"{label}; " + gettext("no worker")
     blocks = _blocks({"queued": queued, "retrying": retrying, "pending": pending})
     left = 163 if is_paused else 159
     return Lane(blocks, _slots(running, max(slots, running), left), is_paused, is_staffed, label)

@@ -8,7 +8,9 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
+from django.utils.translation import get_language
 
+from dashboard import script_words
 from dashboard.permissions import Rights
 
 THEMES = ("auto", "light", "dark")
@@ -22,7 +24,7 @@ def page(
     status: int = 200,
     section: str = "",
 ) -> HttpResponse:
-    """Render a template of `templates/dashboard/` with the time, the theme and what the person may do.
+    """Render a template of `templates/dashboard/` with what is around each page: the time, rights, theme and words.
 
     `section` is the entry of the navigation that the page belongs to.
     """
@@ -33,6 +35,9 @@ def page(
         "theme": theme if theme in THEMES else "auto",
         "host": request.META.get("HTTP_HOST", ""),
         "section": section,
+        "user_key": str(request.user.pk),
+        "language": get_language() or "",
+        "words": script_words.of_pages(),
     }
     return render(request, f"dashboard/{template}", {**around, **(context or {})}, status=status)
 

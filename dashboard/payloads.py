@@ -6,6 +6,9 @@ from dataclasses import dataclass
 from pprint import pformat
 from typing import Any
 
+from django.utils.translation import gettext
+
+from dashboard import words
 from taskhub.models import Task, TaskCatalog
 
 ARGUMENT_LIMIT = 4_000
@@ -88,7 +91,7 @@ def _place(signature: Signature, index: int) -> tuple[str, str | None]:
         return signature.positional[index], signature.positional[index]
     if signature.more is not None:
         return f"*{signature.more}[{index - len(signature.positional)}]", signature.more
-    return f"argument {index + 1}", None
+    return gettext("argument %(n)s") % {"n": index + 1}, None
 
 
 def _argument(name: str, value: Any, is_masked: bool, limit: int) -> Argument:
@@ -96,4 +99,7 @@ def _argument(name: str, value: Any, is_masked: bool, limit: int) -> Argument:
 
 
 def _cut(text: str, limit: int) -> str:
-    return text if len(text) <= limit else f"{text[:limit]}… {len(text) - limit:,} more characters"
+    if len(text) <= limit:
+        return text
+    more = gettext("%(n)s more characters") % {"n": words.count(len(text) - limit)}
+    return f"{text[:limit]}… {more}"

@@ -18,6 +18,7 @@ def protect(response: HttpResponseBase) -> HttpResponseBase:
             f"script-src {own}",
             f"style-src {own}",
             f"img-src {own}",
+            f"font-src {own}",
             "connect-src 'self'",
             "form-action 'self'",
             "base-uri 'none'",

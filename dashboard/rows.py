@@ -8,6 +8,7 @@ from datetime import datetime
 
 from django.db.models import OuterRef, Subquery
 from django.db.models.functions import Left
+from django.utils.translation import gettext, ngettext
 
 from dashboard import payloads, words
 from dashboard.reading import catalog
@@ -27,13 +28,19 @@ class Ended:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """What a line shows. `news` says where the task stands, `detail` what it was called with or how it failed."""
+    """What a line shows. `news` says where the task stands, `detail` what it was called with or how it failed.
+
+    `starts_at` is when it starts (again), `waits_since` and `runs_since` are set while it waits or runs.
+    """
 
     task: Task
     news: str
     detail: str
     waited: str
     ran: str
+    starts_at: datetime | None = None
+    waits_since: datetime | None = None
+    runs_since: datetime | None = None
 
     @property
     def attempts(self) -> str:
@@ -72,37 +79,43 @@ def _row(
 ) -> Row:
     return Row(
         task=task,
-        news=_news(task, now, with_payloads),
+        news=_news(task, with_payloads),
         detail=_detail(task, ended, entry, with_payloads),
         waited=_waited(task, now),
         ran=_ran(task, ended, now),
+        starts_at=task.run_after if _waits_for_its_time(task) else None,
+        waits_since=_due_at(task) if not task.started_at and not task.finished_at else None,
+        runs_since=task.started_at if task.state == TaskState.RUNNING else None,
     )
 
 
-def _news(task: Task, now: datetime, with_payloads: bool) -> str:
+def _waits_for_its_time(task: Task) -> bool:
+    return task.waits_for == WaitsFor.TIME and task.state in (TaskState.PENDING, TaskState.RETRYING)
+
+
+def _news(task: Task, with_payloads: bool) -> str:
     match TaskState(task.state):
-        case TaskState.PENDING | TaskState.RETRYING if (
-            task.waits_for == WaitsFor.TIME and task.run_after
-        ):
-            left = (task.run_after - now).total_seconds()
-            again = "again " if task.state == TaskState.RETRYING else ""
-            return f"{again}in {words.duration(left)}" if left > 0 else "due now"
+        case TaskState.PENDING | TaskState.RETRYING if _waits_for_its_time(task):
+            return gettext("again") if task.state == TaskState.RETRYING else ""
         case TaskState.PENDING if task.waits_for == WaitsFor.TASKS:
-            return f"waits for {words.plural(task.unmet, 'task')}"
+            said = ngettext("waits for %(n)s task", "waits for %(n)s tasks", task.unmet)
+            return said % {"n": words.capped(task.unmet)}
+        case TaskState.PENDING if task.waits_for == WaitsFor.RATE:
+            return gettext("waits for its rate")
         case TaskState.PENDING:
-            return "waits for a slot"
+            return gettext("waits for a slot")
         case TaskState.RUNNING:
             return _progress(task, with_payloads)
         case TaskState.CANCELLED:
             return task.reason
         case TaskState.EXPIRED:
             limit = words.between(task.enqueued_at, task.expires_at) if task.expires_at else 0
-            return f"not started within {words.duration(limit)}"
+            return gettext("not started within %(time)s") % {"time": words.duration(limit)}
     return ""
 
 
 def _progress(task: Task, with_payloads: bool) -> str:
-    said = "asked to stop" if task.cancel_requested_at else ""
+    said = gettext("asked to stop") if task.cancel_requested_at else ""
     progress = getattr(task, "progress", None)
     if progress is not None:
         message = progress.message if with_payloads else ""
@@ -119,9 +132,12 @@ def _detail(task: Task, ended: Ended | None, entry: TaskCatalog | None, with_pay
 
 
 def _waited(task: Task, now: datetime) -> str:
-    due = max(task.enqueued_at, task.run_after or task.enqueued_at)
-    until = task.started_at or task.finished_at or now
+    due, until = _due_at(task), task.started_at or task.finished_at or now
     return words.duration(words.between(due, until)) if until > due else "–"
+
+
+def _due_at(task: Task) -> datetime:
+    return max(task.enqueued_at, task.run_after or task.enqueued_at)
 
 
 def _ran(task: Task, ended: Ended | None, now: datetime) -> str:

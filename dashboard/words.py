@@ -1,57 +1,107 @@
-"""Words for numbers and times, as a person reads them. Pure; times are UTC and say so."""
+"""Words for numbers, times and states, as a person reads them in the language of the page; times are UTC and say so."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import UTC, datetime
+from functools import lru_cache
+from typing import NamedTuple
+
+from django.utils.dates import MONTHS_3, WEEKDAYS_ABBR
+from django.utils.formats import get_format
+from django.utils.translation import get_language, gettext, gettext_noop, pgettext_lazy
 
 CAP = 10_000
+UNITS = {
+    "ms": gettext_noop("%(n)s ms"),
+    "s": gettext_noop("%(n)s s"),
+    "min": gettext_noop("%(n)s min"),
+    "h": gettext_noop("%(n)s h"),
+    "days": gettext_noop("%(n)s days"),
+}
 _MINUTE, _HOUR, _DAY = 60, 3600, 86_400
+_STATES = {
+    "pending": pgettext_lazy("state of a task", "pending"),
+    "queued": pgettext_lazy("state of a task", "queued"),
+    "running": pgettext_lazy("state of a task", "running"),
+    "succeeded": pgettext_lazy("state of a task", "succeeded"),
+    "failed": pgettext_lazy("state of a task", "failed"),
+    "retrying": pgettext_lazy("state of a task", "retrying"),
+    "cancelled": pgettext_lazy("state of a task", "cancelled"),
+    "expired": pgettext_lazy("state of a task", "expired"),
+    "paused": pgettext_lazy("state of a queue", "paused"),
+}
+
+
+class Calendar(NamedTuple):
+    """Names, the days from Monday on."""
+
+    days: tuple[str, ...]
+    months: tuple[str, ...]
+
+
+def state(name: str) -> str:
+    """Return the word for a state that the database has."""
+    return str(_STATES.get(name, name))
 
 
 def count(number: int) -> str:
     """Write a whole number with its thousands apart."""
-    return f"{number:,}"
+    return localized(f"{number:,}")
 
 
-def capped(number: int) -> str:
-    """Write a number that was counted no further than one over CAP."""
-    return f"{CAP // 1000}k+" if number > CAP else count(number)
+def capped(number: int, most: int | None = None) -> str:
+    """Write a number that was counted no further than one over `most`, or CAP: "10k+"."""
+    most = most or CAP
+    return _and_more(most) if number > most else count(number)
 
 
-def plural(number: int, one: str, many: str = "") -> str:
-    """Write a number with its noun: "1 task", "2 tasks"."""
-    return f"{capped(number)} {one if number == 1 else many or one + 's'}"
+def at_least(numbers: Iterable[int], most: int | None = None) -> str:
+    """Write the sum of numbers of which each was counted no further than one over `most`, or CAP."""
+    found, most = list(numbers), most or CAP
+    total = sum(min(number, most) for number in found)
+    return _and_more(total) if max(found, default=0) > most else count(total)
+
+
+def _and_more(number: int) -> str:
+    return f"{number // 1000}k+" if number >= 1000 else f"{number}+"
+
+
+def recorded(number: int, noun: str) -> str:
+    """Write a number with its noun for what is stored, which is English whoever acts: "1 task", "2 tasks"."""
+    shown = f"{CAP // 1000}k+" if number > CAP else f"{number:,}"
+    return f"{shown} {noun}{'' if number == 1 else 's'}"
 
 
 def duration(seconds: float) -> str:
     """Write a duration with the precision that its length deserves: "40 ms", "3.4 s", "1 min 42 s", "6 h 12 min"."""
     seconds = max(0.0, seconds)
     if seconds < 0.1:
-        return f"{seconds * 1000:.0f} ms" if seconds >= 0.001 else "0 s"
+        return _in("ms", f"{seconds * 1000:.0f}") if seconds >= 0.001 else _in("s", 0)
     if seconds < 9.95:
-        return f"{seconds:.1f} s"
+        return _in("s", localized(f"{seconds:.1f}"))
     whole = round(seconds)
     if whole < _MINUTE:
-        return f"{whole} s"
+        return _in("s", whole)
     if whole < 10 * _MINUTE:
         return _two(whole, _MINUTE, "min", 1, "s")
     if whole < _HOUR:
-        return f"{whole // _MINUTE} min"
+        return _in("min", whole // _MINUTE)
     if whole < 2 * _DAY:
         return _two(whole, _HOUR, "h", _MINUTE, "min")
-    return f"{whole // _DAY} days"
+    return _in("days", whole // _DAY)
 
 
 def age(seconds: float) -> str:
     """Write a duration in one unit, for columns where many stand below each other: "44 s", "2 min", "3 h"."""
     whole = max(0, int(seconds))
     if whole < _MINUTE:
-        return f"{whole} s"
+        return _in("s", whole)
     if whole < _HOUR:
-        return f"{whole // _MINUTE} min"
+        return _in("min", whole // _MINUTE)
     if whole < 2 * _DAY:
-        return f"{whole // _HOUR} h"
-    return f"{whole // _DAY} days"
+        return _in("h", whole // _HOUR)
+    return _in("days", whole // _DAY)
 
 
 def between(start: datetime, end: datetime) -> float:
@@ -61,7 +111,26 @@ def between(start: datetime, end: datetime) -> float:
 
 def moment(at: datetime) -> str:
     """Write a time in full: "Tue 24 Nov 2026 19:24:50 UTC"."""
-    return at.astimezone(UTC).strftime("%a %d %b %Y %H:%M:%S UTC")
+    at = at.astimezone(UTC)
+    day = calendar(get_language()).days[at.weekday()]
+    return f"{day} {_date(at)} {at:%Y %H:%M:%S} UTC"
+
+
+def minute(at: datetime) -> str:
+    """Write a time of today, or of tomorrow, to the minute: "20:00"."""
+    return f"{at.astimezone(UTC):%H:%M}"
+
+
+def megabytes(size: int) -> str:
+    """Write a size in memory: "198 MB"."""
+    return f"{count(round(size / (1 << 20)))} MB"
+
+
+def a_minute(rate: float) -> str:
+    """Write a rate: whole from ten on, else with one digit after the point; "0" for none."""
+    if rate >= 9.95 or not rate:
+        return count(round(rate))
+    return localized(f"{max(rate, 0.1):.1f}")
 
 
 def clock(at: datetime, now: datetime) -> str:
@@ -70,10 +139,35 @@ def clock(at: datetime, now: datetime) -> str:
     time = f"{at:%H:%M:%S}.{at.microsecond // 1000:03d}"
     if at.date() == now.date():
         return time
-    return f"{at:%d %b} {time}" if at.year == now.year else f"{at:%d %b %Y} {time}"
+    return f"{_date(at)} {time}" if at.year == now.year else f"{_date(at)} {at:%Y} {time}"
 
 
-def _two(whole: int, big: int, big_word: str, small: int, small_word: str) -> str:
+@lru_cache(maxsize=64)
+def calendar(language: str | None) -> Calendar:
+    """Return the short names of days and months in the active language: pages have hundreds of dates."""
+    days = tuple(str(WEEKDAYS_ABBR[number]) for number in range(7))
+    return Calendar(days, tuple(str(MONTHS_3[number]).title() for number in range(1, 13)))
+
+
+def localized(number: str) -> str:
+    """Put the separators of the reader's language into a number as English writes it."""
+    if number.isdigit():  # most are, and charts have hundreds
+        return number
+    thousands, decimals = get_format("THOUSAND_SEPARATOR"), get_format("DECIMAL_SEPARATOR")
+    if (thousands, decimals) == (",", "."):
+        return number
+    return number.translate({ord(","): thousands, ord("."): decimals})
+
+
+def _date(at: datetime) -> str:
+    return f"{at:%d} {calendar(get_language()).months[at.month - 1]}"
+
+
+def _in(unit: str, number: object) -> str:
+    return gettext(UNITS[unit]) % {"n": number}
+
+
+def _two(whole: int, big: int, big_unit: str, small: int, small_unit: str) -> str:
     first, rest = divmod(whole, big)
     second = rest // small
-    return f"{first} {big_word} {second} {small_word}" if second else f"{first} {big_word}"
+    return f"{_in(big_unit, first)} {_in(small_unit, second)}" if second else _in(big_unit, first)

@@ -11,12 +11,19 @@ __version__ = "0.1.0"
 _HOMES = {
     "AsyncResult": "taskhub.results",
     "Cancel": "taskhub.errors",
+    "Cron": "taskhub.plan",
+    "Every": "taskhub.plan",
     "RetryTask": "taskhub.errors",
     "Snooze": "taskhub.errors",
     "TaskState": "taskhub.states",
+    "TaskSystem": "workers.system",
     "TaskTimeout": "taskhub.errors",
     "TaskhubError": "taskhub.errors",
+    "Workflow": "taskhub.workflows",
+    "chain": "taskhub.workflows",
+    "chord": "taskhub.workflows",
     "get_result": "taskhub.client",
+    "group": "taskhub.workflows",
     "send": "taskhub.client",
     "send_at": "taskhub.client",
     "send_batch": "taskhub.client",
@@ -28,18 +35,28 @@ if TYPE_CHECKING:
     from taskhub.client import get_result, send, send_at, send_batch, send_later
     from taskhub.definition import task
     from taskhub.errors import Cancel, RetryTask, Snooze, TaskhubError, TaskTimeout
+    from taskhub.plan import Cron, Every
     from taskhub.results import AsyncResult
     from taskhub.states import TaskState
+    from taskhub.workflows import Workflow, chain, chord, group
+    from workers.system import TaskSystem
 
 __all__ = [
     "AsyncResult",
     "Cancel",
+    "Cron",
+    "Every",
     "RetryTask",
     "Snooze",
     "TaskState",
+    "TaskSystem",
     "TaskTimeout",
     "TaskhubError",
+    "Workflow",
+    "chain",
+    "chord",
     "get_result",
+    "group",
     "send",
     "send_at",
     "send_batch",

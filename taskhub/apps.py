@@ -12,10 +12,14 @@ class TaskhubConfig(AppConfig):
     def ready(self) -> None:
         from django.db.models.signals import post_migrate
 
-        from taskhub import catalog, checks, signals  # noqa: F401
-        from taskhub.queue.announce import tasks_ended
+        from taskhub import catalog, checks, schedules, telling  # noqa: F401
+        from taskhub.queue.announce import tasks_ended, tasks_requeued
 
         post_migrate.connect(
             catalog.sync_after_migrate, sender=self, dispatch_uid="taskhub.catalog"
         )
-        tasks_ended.connect(signals.send_task_finished, dispatch_uid="taskhub.signals")
+        post_migrate.connect(
+            schedules.sync_after_migrate, sender=self, dispatch_uid="taskhub.schedules"
+        )
+        tasks_ended.connect(telling.tell_ended, dispatch_uid="taskhub.telling")
+        tasks_requeued.connect(telling.tell_requeued, dispatch_uid="taskhub.telling")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from taskhub import compat, registry
@@ -41,31 +41,42 @@ class TaskHubBackend(compat.BaseTaskBackend):
 
     def enqueue(self, task: compat.Task[Any, Any], args: Any, kwargs: Any) -> AsyncResult:
         """Enqueue a task; see `taskhub.queue.enqueue` for transactions and errors."""
+        from taskhub import eager
         from taskhub.queue.enqueue import enqueue
-        from taskhub.results import born
+        from taskhub.results import Newborn, duplicates
 
         definition = self._valid(task)
+        if definition.link or definition.link_error:
+            from taskhub.workflows.writing import with_callbacks
+
+            return with_callbacks(definition, args, kwargs)
         task_id, row = enqueue(definition, args, kwargs)
-        [result] = born(definition, [task_id], [row], self.alias)
-        self._announce([result])
-        return result
+        if row is None:
+            return duplicates([task_id], self.alias)[task_id]
+        born = Newborn([(definition, task_id, row)])
+        self._announce(born)
+        eager.follow(born)
+        return born[0]
 
     def enqueue_many(
         self, task: compat.Task[Any, Any], calls: Iterable[tuple[Any, Any]]
-    ) -> list[AsyncResult]:
+    ) -> Sequence[AsyncResult]:
         """Enqueue one task for each `(args, kwargs)`, all or none; results in the same order."""
+        from taskhub import eager
         from taskhub.queue.enqueue import enqueue_many
-        from taskhub.results import born
+        from taskhub.results import Newborn, duplicates
 
         definition = self._valid(task)
-        found: list[AsyncResult] = []
-        enqueue_many(
-            definition,
-            calls,
-            on_sent=lambda ids, rows: found.extend(born(definition, ids, rows, self.alias)),
-        )
-        self._announce(found)
-        return found
+        ids, rows = enqueue_many(definition, calls)
+        found = list(zip(ids, rows, strict=True))
+        fresh = Newborn([(definition, task_id, row) for task_id, row in found if row is not None])
+        self._announce(fresh)
+        eager.follow(fresh)
+        if len(fresh) == len(found):
+            return fresh
+        known = duplicates([task_id for task_id, row in found if row is None], self.alias)
+        made = iter(fresh)
+        return [known[task_id] if row is None else next(made) for task_id, row in found]
 
     def _announce(self, enqueued: Iterable[AsyncResult]) -> None:
         if compat.is_heard(compat.task_enqueued, logging.DEBUG):

@@ -31,12 +31,28 @@ def check_settings(app_configs: Any = None, **kwargs: Any) -> Iterable[CheckMess
             id="taskhub.E002",
         )
     yield from _check_order_of_apps()
+    yield from _check_result_cache()
     if django.VERSION < (6, 0) and not apps.is_installed("django_tasks"):
         yield Warning(
             "django_tasks is not in INSTALLED_APPS.",
             hint="On Django 5.2 taskhub stands on the backport: add 'django_tasks' for its checks and logging.",
             id="taskhub.W001",
         )
+
+
+def _check_result_cache() -> Iterable[CheckMessage]:
+    given = getattr(settings, "TASKHUB", {})
+    if not isinstance(given, dict) or given.get("RESULT_BACKEND") != "cache":
+        return
+    alias = given.get("RESULT_CACHE", "default")
+    kind = settings.CACHES.get(alias, {}).get("BACKEND", "") if isinstance(alias, str) else ""
+    if kind.endswith((".LocMemCache", ".DummyCache")):
+        yield Warning(
+            f"settings.TASKHUB['RESULT_CACHE'] is {alias!r}, a {kind.rpartition('.')[2]}: other processes do not see "
+            "what a worker puts there.",
+            hint="Name a cache that all processes share, such as Redis. This one is for tests in one process.",
+            id="taskhub.W005",
+        )  # fmt: skip
 
 
 @register("taskhub")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -41,7 +41,7 @@ def send_at(
 
 def send_batch(
     name: str, payloads: Iterable[Mapping[str, Any]], /, **options: Any
-) -> list[AsyncResult]:
+) -> Sequence[AsyncResult]:
     """Enqueue one task for each payload, all or none; see `send`."""
     return (
         registry.get(name)

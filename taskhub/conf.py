@@ -11,6 +11,7 @@ from django.core.signals import setting_changed
 
 _DAY = 86_400.0
 _LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
+_BACKENDS = ("database", "cache")
 _TERM = {"range": (0, 100 * 366 * _DAY), "or_none": True}
 
 
@@ -60,7 +61,18 @@ class Settings:
     keep_logs: float | None = field(default=None, metadata=_TERM)  # None: as long as their task
     keep_workers: float | None = field(default=7 * _DAY, metadata=_TERM)  # that have stopped
     keep_metrics: KeepMetrics = KeepMetrics()
+    result_backend: str = field(
+        default="database", metadata={"choices": _BACKENDS, "or_path": True}
+    )
+    result_cache: str = field(default="default", metadata={})  # an alias of settings.CACHES
     health_max_wait: float = field(default=300.0, metadata={"range": (1, 30 * _DAY)})
+    dashboard_read_only: bool = False  # its pages show everything and change nothing
+    # The path of a function (user, permission, queue) that may refuse an action on the dashboard.
+    dashboard_access: str = field(default="", metadata={"choices": ("",), "or_path": True})
+    eager: bool = (
+        False  # for tests and development: what is enqueued runs at once, in the same process
+    )
+    eager_propagates: bool = False  # and raises what the task raised
 
 
 def get() -> Settings:
@@ -86,6 +98,7 @@ def problems(raw: Any) -> Iterator[str]:
         elif problem := _value_problem(value, known[key].default, known[key].metadata):
             yield f"settings.TASKHUB[{key!r}] is {value!r}; expected {problem}."
     yield from _lease_problems(raw)
+    yield from _cache_problems(raw)
 
 
 def _problems_within(where: str, value: Any, default: Any) -> Iterator[str]:
@@ -113,8 +126,7 @@ def _value_problem(value: Any, default: Any, metadata: Mapping[str, Any]) -> str
         fits = isinstance(value, list | tuple) and all(isinstance(item, str) for item in value)
         return None if fits else "a list of strings"
     if isinstance(default, str):
-        choices = metadata["choices"]
-        return None if value in choices else f"one of {', '.join(map(repr, choices))}"
+        return _text_problem(value, metadata)
     can_be_none = metadata.get("or_none", False)
     number = int if isinstance(default, int) else (int, float)
     low, high = metadata["range"]
@@ -123,6 +135,24 @@ def _value_problem(value: Any, default: Any, metadata: Mapping[str, Any]) -> str
         return None
     kind = "a whole number" if number is int else "a number"
     return f"{kind} from {low:g} to {high:g}{', or None' if can_be_none else ''}"
+
+
+def _text_problem(value: Any, metadata: Mapping[str, Any]) -> str | None:
+    choices, or_path = metadata.get("choices"), metadata.get("or_path", False)
+    if choices is None:
+        return None if isinstance(value, str) and value else "a text"
+    if value in choices or (or_path and isinstance(value, str) and "." in value):
+        return None
+    return f"one of {', '.join(map(repr, choices))}{', or the path of a class' if or_path else ''}"
+
+
+def _cache_problems(raw: Mapping[str, Any]) -> Iterator[str]:
+    from django.conf import settings
+
+    alias = raw.get("RESULT_CACHE", "default")
+    if raw.get("RESULT_BACKEND") == "cache" and alias not in list(settings.CACHES):
+        known = ", ".join(map(repr, settings.CACHES))
+        yield f"settings.TASKHUB['RESULT_CACHE'] is {alias!r}; expected one of {known} (settings.CACHES)."
 
 
 def _lease_problems(raw: Mapping[str, Any]) -> Iterator[str]:

@@ -6,16 +6,29 @@ import asyncio
 import json
 import logging
 import time
-from dataclasses import FrozenInstanceError
+from collections.abc import Callable, Mapping
+from dataclasses import FrozenInstanceError, replace
 from datetime import datetime, timedelta
-from typing import Any
+from inspect import isawaitable, iscoroutine
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
 
-from taskhub import compat, conf
-from taskhub.errors import InvalidArguments, InvalidCheckpoint, TaskAborted
-from taskhub.payload import dump, normalize
+from taskhub import compat, steps
+from taskhub.errors import (
+    InvalidCheckpoint,
+    InvalidStep,
+    InvalidWorkflow,
+    TaskAborted,
+)
+from taskhub.logs import formatted
 from taskhub.queue.checkpoints import load_checkpoint
 from taskhub.run import Run, current_run
+from taskhub.saved_values import saved_text
 from taskhub.text import storable
+
+if TYPE_CHECKING:
+    from taskhub.results import AsyncResult
+    from taskhub.signature import Signature
 
 __all__ = ["Run", "TaskContext", "current_run"]
 
@@ -71,6 +84,28 @@ class TaskContext(compat.TaskContext):  # type: ignore[type-arg]  # not subscrip
         """Seconds until the deadline, negative after it."""
         return self._run.deadline - time.monotonic()
 
+    @property
+    def upstream(self) -> Mapping[str, Any]:
+        """The values of the workflow's steps that this one waited for, by name; None for one that failed."""
+        return MappingProxyType(self._run.upstream)
+
+    def spawn(self, signature: Signature, *, weight: float | None = None) -> AsyncResult:
+        """Enqueue a child of this task: listed on both ends, and cancelled with it while it has not started.
+
+        A task that reports no progress of its own shows that of its children; `weight` is the share of this one beside
+        the others (default: that of its task, which is 1).
+
+        Inside `transaction.atomic` the child exists if and only if that commits.
+        """
+        if not hasattr(signature, "definition"):
+            raise InvalidWorkflow(
+                f"spawn({signature!r:.100}): expected a signature, as task.s(…) makes it."
+            )
+        definition = signature.definition.born_of(self._run.claim.id)
+        if weight is not None:
+            definition = definition.using(weight=weight)
+        return replace(signature, definition=definition).enqueue()
+
     def update_progress(self, fraction: float, message: str = "") -> None:
         """Report how far the task is, from 0 to 1. Cheap to call often: the worker stores the last report.
 
@@ -114,17 +149,50 @@ class TaskContext(compat.TaskContext):  # type: ignore[type-arg]  # not subscrip
         """See `load_checkpoint`; does not block the event loop."""
         return await asyncio.to_thread(self.load_checkpoint, default)
 
+    def step(self, name: str, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
+        """Return `function(*args, **kwargs)`, called once over all attempts; later ones get the recorded JSON value.
+
+        It is recorded when this returns, and not before: a process that dies in between leaves the step to be done
+        again. Inside a transaction of the queue's database the record is part of that transaction.
+
+        Raises:
+            InvalidStep: no name, or a value that is not JSON or too large; the task is not retried by itself.
+            StaleClaim: another worker has taken the task over; leave.
+        """
+        recorded = steps.find(self._run, name)
+        if recorded is None:
+            value = function(*args, **kwargs)
+            if iscoroutine(value):
+                value.close()
+                raise InvalidStep(
+                    f"The step {name!r} gave a coroutine; expected a value. Use `await astep(…)`."
+                )
+            recorded = steps.record(self._run, name, value)
+        return json.loads(recorded)
+
+    async def astep(
+        self, name: str, function: Callable[..., Any], /, *args: Any, **kwargs: Any
+    ) -> Any:
+        """See `step`; awaits what a coroutine function gives, and does not block the event loop."""
+        recorded = await asyncio.to_thread(steps.find, self._run, name)
+        if recorded is None:
+            value = function(*args, **kwargs)
+            if isawaitable(value):
+                value = await value
+            recorded = await asyncio.to_thread(steps.record, self._run, name, value)
+        return json.loads(recorded)
+
     def log_info(self, message: object, *args: object) -> None:
         """Add a line to the attempt's log, whatever the settings of `logging` are; `args` as in `logging`."""
-        self._run.add_line(logging.INFO, _formatted(message, args))
+        self._run.add_line(logging.INFO, formatted(message, args))
 
     def log_warning(self, message: object, *args: object) -> None:
         """See `log_info`."""
-        self._run.add_line(logging.WARNING, _formatted(message, args))
+        self._run.add_line(logging.WARNING, formatted(message, args))
 
     def log_error(self, message: object, *args: object) -> None:
         """See `log_info`."""
-        self._run.add_line(logging.ERROR, _formatted(message, args))
+        self._run.add_line(logging.ERROR, formatted(message, args))
 
 
 def _is_fraction(value: Any) -> bool:
@@ -132,24 +200,4 @@ def _is_fraction(value: Any) -> bool:
 
 
 def _checkpoint_text(value: Any, run: Run) -> str:
-    try:
-        text = dump(normalize(value, "the checkpoint"))
-    except InvalidArguments as error:
-        raise InvalidCheckpoint(str(error)) from error
-    limit = conf.get().max_checkpoint_bytes
-    if len(text) * 4 > limit and (size := len(text.encode())) > limit:
-        raise InvalidCheckpoint(
-            f"The checkpoint of {run.definition.identifier} takes {size} bytes as JSON; the limit is {limit} "
-            "(settings.TASKHUB['MAX_CHECKPOINT_BYTES']). Store large data elsewhere and save a key to it."
-        )
-    return text
-
-
-def _formatted(message: object, args: tuple[object, ...]) -> str:
-    """Format as `logging` does; a mistake in a log line does not fail the task."""
-    if not args:
-        return str(message)
-    try:
-        return str(message) % args
-    except (TypeError, ValueError):
-        return f"{message} {args}"
+    return saved_text(value, "the checkpoint", run.definition.identifier, InvalidCheckpoint)

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from datetime import datetime, timedelta
 from inspect import iscoroutinefunction
 from typing import TYPE_CHECKING, Any, overload
 
-from taskhub import compat, options, registry
+from taskhub import compat, keys, options, plan, registry
 from taskhub.errors import InvalidOption, UnknownBackend
 
 if TYPE_CHECKING:
     from taskhub.results import AsyncResult
+    from taskhub.signature import Signature
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,15 +39,27 @@ class TaskDefinition(compat.Task):  # type: ignore[type-arg]
     no_retry_on: tuple[type[BaseException] | str, ...] = ()
     on_worker_loss: str = "retry"
     max_worker_losses: int | None = None
+    result_ttl: float | None = None
+    weight: float = 1.0
     tags: tuple[str, ...] = ()
     pool: str = ""
     atomic: bool = False
+    unique_key: keys.Key | None = None
+    unique_for: float | timedelta | None = None
+    concurrency_key: keys.Key | None = None
+    concurrency_limit: int = 1
+    fair_key: keys.Key | None = None
+    rate_limit: str | None = None
     sensitive: tuple[str, ...] = ()
     schedulable: bool = True
+    schedule: plan.Plan | str | float | timedelta | None = None
     on_retry: Callable[[AsyncResult, BaseException], Any] | None = None
     on_failure: Callable[[AsyncResult, BaseException], Any] | None = None
     on_success: Callable[[AsyncResult], Any] | None = None
+    link: tuple[Signature, ...] = ()
+    link_error: tuple[Signature, ...] = ()
     stored: Mapping[str, Any] = field(default_factory=dict, compare=False, repr=False)
+    parent_id: int | None = field(default=None, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         set_field = object.__setattr__
@@ -57,6 +70,7 @@ class TaskDefinition(compat.Task):  # type: ignore[type-arg]
             set_field(self, "pool", "async")
         for option in options.SEQUENCES:
             set_field(self, option, options.as_tuple(option, getattr(self, option)))
+        set_field(self, "schedule", plan.as_plan(self.schedule, self.identifier))
         options.validate(self)
         self._check_in()
 
@@ -73,8 +87,8 @@ class TaskDefinition(compat.Task):  # type: ignore[type-arg]
 
     def __reduce__(self) -> Any:
         """Pickle without its functions, which stand under this name as a task; unpickling imports nothing by name."""
-        functions = {"func", *options.HOOKS}
-        values = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in functions}
+        values = {f.name: getattr(self, f.name) for f in fields(self)}
+        values = {n: v for n, v in values.items() if not (n in _FUNCTIONS and callable(v))}
         return _restored, (values,)
 
     def using(self, **changes: Any) -> TaskDefinition:
@@ -96,8 +110,14 @@ class TaskDefinition(compat.Task):  # type: ignore[type-arg]
             changes.setdefault("countdown", None)
         elif changes.get("countdown") is not None:
             changes["run_after"] = None
+        if "unique_key" in changes and changes["unique_key"] is None:
+            changes.setdefault("unique_for", None)
         changes["stored"] = {**self.stored, **options.to_store(changes)}
         return replace(self, **changes)
+
+    def born_of(self, parent_id: int) -> TaskDefinition:
+        """Return a copy whose tasks are children of another."""
+        return replace(self, parent_id=parent_id)
 
     def enqueue(self, *args: Any, **kwargs: Any) -> AsyncResult:
         """Enqueue a task; inside `transaction.atomic` it exists if and only if that commits.
@@ -111,12 +131,24 @@ class TaskDefinition(compat.Task):  # type: ignore[type-arg]
         """See `enqueue`."""
         return await self.get_backend().aenqueue(self, args, kwargs)  # type: ignore[return-value, arg-type]
 
-    def enqueue_many(self, calls: Iterable[tuple[Any, Any]]) -> list[AsyncResult]:
+    def enqueue_many(self, calls: Iterable[tuple[Any, Any]]) -> Sequence[AsyncResult]:
         """Enqueue one task for each `(args, kwargs)`, all of them or none, in few statements.
 
         Results come in the order of the calls; see `enqueue` for what is raised.
         """
         return self._our_backend().enqueue_many(self, calls)  # type: ignore[no-any-return]
+
+    def s(self, *args: Any, **kwargs: Any) -> Signature:
+        """Return a call that has not been enqueued: a part of a workflow, or a callback."""
+        from taskhub.signature import Signature
+
+        return Signature(self, args, kwargs)
+
+    def si(self, *args: Any, **kwargs: Any) -> Signature:
+        """See `s`; in a workflow it takes no value of its predecessor."""
+        from taskhub.signature import Signature
+
+        return Signature(self, args, kwargs, is_immutable=True)
 
     def get_result(self, result_id: str) -> AsyncResult:
         """Return the result of a task of this definition; see `taskhub.get_result`.
@@ -140,8 +172,11 @@ class TaskDefinition(compat.Task):  # type: ignore[type-arg]
 def _restored(values: dict[str, Any]) -> TaskDefinition:
     # A function, and not a class method as in Django: Twisted breaks the pickling of those.
     known = registry.get(values["identifier"])
-    hooks = {name: getattr(known, name) for name in options.HOOKS}
-    return TaskDefinition(func=known.func, **hooks, **values)
+    functions = {name: getattr(known, name) for name in _FUNCTIONS if name not in values}
+    return TaskDefinition(**functions, **values)
+
+
+_FUNCTIONS = ("func", *options.HOOKS, *keys.SIZES)
 
 
 @overload

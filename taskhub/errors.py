@@ -22,6 +22,10 @@ class UnknownBackend(InvalidOption, _InvalidTaskBackend):  # type: ignore[misc, 
     """A task names a backend that settings.TASKS does not have."""
 
 
+class InvalidWorkflow(TaskhubError, ValueError):
+    """A workflow cannot be built of these parts."""
+
+
 class InvalidArguments(TaskhubError, TypeError, ValueError):
     """A task's arguments cannot be stored as JSON."""
 
@@ -34,6 +38,26 @@ class InvalidCheckpoint(TaskhubError, ValueError):
     """A checkpoint cannot be stored."""
 
 
+class InvalidStep(TaskhubError, ValueError):
+    """A step's value cannot be recorded. Never retried by itself: the step has been done."""
+
+
+class UnknownStep(TaskhubError, LookupError):
+    """The task has done no step of this name."""
+
+
+class ScheduleError(TaskhubError, ValueError):
+    """A schedule cannot be kept as it is given. `field` is the column of Schedule at fault, where it is one."""
+
+    def __init__(self, message: str | None = None, *, field: str = "") -> None:
+        super().__init__(message)
+        self.field = field
+
+
+class InvalidFilter(TaskhubError, ValueError):
+    """Tasks cannot be chosen like this."""
+
+
 class UnknownTask(TaskhubError, LookupError):
     """No task is registered under this name."""
 
@@ -42,12 +66,29 @@ class EnqueueFailed(TaskhubError):
     """The database refused the task; nothing was written."""
 
 
+class QueueFull(TaskhubError):
+    """The queue holds as many waiting tasks as its `max_size` allows."""
+
+
 class DuplicateTask(TaskhubError):
-    """A live task holds the same unique key."""
+    """A live task holds the same unique key.
+
+    `task_id` is its id, where that is known; `index` says which of the tasks that were to be enqueued has the key.
+    """
+
+    def __init__(
+        self, message: str | None = None, *, task_id: int | None = None, index: int | None = None
+    ) -> None:
+        super().__init__(message)
+        self.task_id, self.index = task_id, index
 
 
 class IllegalTransition(TaskhubError):
     """The task's state does not allow this change."""
+
+
+class WorkerStopped(TaskhubError):
+    """The worker has stopped, or was told to: it takes no orders any more."""
 
 
 class StaleClaim(TaskhubError):
@@ -56,6 +97,14 @@ class StaleClaim(TaskhubError):
 
 class ResultNotStorable(TaskhubError):
     """The task ended, but the database refused its outcome."""
+
+
+class ResultEvicted(TaskhubError, LookupError):
+    """The task succeeded, but its value is not kept any more."""
+
+
+class ResultUnavailable(TaskhubError):
+    """What keeps the values of results does not answer."""
 
 
 class DamagedTask(TaskhubError):
@@ -68,6 +117,10 @@ class WorkerLost(TaskhubError):
 
 class InsideTransaction(TaskhubError):
     """The task was enqueued in this transaction, which has not been committed: no worker can see it yet."""
+
+
+class WaitInsideTask(TaskhubError, RuntimeError):
+    """A running task waits for another one, which may need the slot that it holds."""
 
 
 class ResultTimeout(TaskhubError, TimeoutError):

@@ -9,12 +9,12 @@ from datetime import datetime, timedelta
 from django.db.migrations.executor import MigrationExecutor
 from django.db.utils import Error
 
-from taskhub import capability, conf
+from taskhub import capability, conf, schedules
 from taskhub.capability import Waiting
 from taskhub.engines import Engine, get_engine
 from taskhub.models import Worker
 
-_NAMED = 5  # tasks that a message names
+_NAMED = 5  # tasks or schedules that a message names
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +46,7 @@ def _checks() -> Iterator[Check]:
     now = engine.now()
     yield _workers()
     yield _maintenance(engine, now)
+    yield _schedules(now)
     groups = capability.waiting()
     yield _wait(groups, now)
     yield _capability(groups, now)
@@ -82,6 +83,15 @@ def _maintenance(engine: Engine, now: datetime) -> Check:
         what = f"{number} processes are silent for more than {patience:g} s; nobody rescues their tasks"
         return Check("maintenance", False, what)
     return Check("maintenance", True, "nothing is overdue")
+
+
+def _schedules(now: datetime) -> Check:
+    late = schedules.late(2 * max(conf.get().lease, conf.get().poll_interval), now)
+    if not late:
+        return Check("schedules", True, "none is overdue")
+    named = ", ".join(f"{one.name} by {seconds:.0f} s" for one, seconds in late[:_NAMED])
+    more = f" and {len(late) - _NAMED} more" if len(late) > _NAMED else ""
+    return Check("schedules", False, f"overdue, and no worker fires them: {named}{more}")
 
 
 def _wait(groups: list[Waiting], now: datetime) -> Check:

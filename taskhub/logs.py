@@ -90,3 +90,13 @@ class Capture:
             bisect.insort(self._unwritten, line)
         while len(self._kept) > self._most or self._bytes > self._most_bytes:
             self._bytes -= self._kept.pop(0)[1]
+
+
+def formatted(message: object, args: tuple[object, ...]) -> str:
+    """Format as `logging` does; a mistake in a log line does not fail the task."""
+    if not args:
+        return str(message)
+    try:
+        return str(message) % args
+    except (TypeError, ValueError):
+        return f"{message} {args}"

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.utils import timezone
 
+from taskhub import keys, rates
 from taskhub.errors import InvalidOption
 from taskhub.text import is_storable
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from taskhub.definition import TaskDefinition
 
 POOLS = ("", "process", "thread", "async")
-SEQUENCES = ("retry_on", "no_retry_on", "tags", "sensitive")
+SEQUENCES = ("retry_on", "no_retry_on", "tags", "sensitive", "link", "link_error")
 MAX_NAME, MAX_QUEUE, MAX_TAG, MAX_TAGS = 200, 100, 100, 50
 
 _PLACE = {"queue_name", "priority", "run_after", "countdown", "backend", "takes_context", "expires"}
@@ -34,16 +35,25 @@ _STORED = {  # what differs from the definition is kept in the row's `options`
     "on_worker_loss",
     "max_worker_losses",
     "atomic",
+    "result_ttl",
+    "weight",
 }
-_OTHER = {"max_retries", "tags", "pool", "sensitive", "schedulable"}
+_OTHER = {"max_retries", "tags", "pool", "sensitive", "schedulable", "link", "link_error"}
+_LIMITS = {"unique_for", "concurrency_limit", "rate_limit", *keys.SIZES}
+_CALLBACKS = ("link", "link_error")
 HOOKS = ("on_retry", "on_failure", "on_success")
-USABLE = _PLACE | _STORED | _OTHER
-DEFINABLE = (USABLE | {"name", *HOOKS}) - {"run_after"}
+USABLE = _PLACE | _STORED | _OTHER | _LIMITS
+DEFINABLE = (USABLE | {"name", "schedule", *HOOKS}) - {"run_after"}
 
 
 def check_names(given: Mapping[str, Any], of: str, *, at_definition: bool = False) -> None:
     """Refuse options that do not exist, or that this place does not take."""
     allowed = DEFINABLE if at_definition else USABLE
+    if at_definition and "concurrency_limit" in given and given.get("concurrency_key") is None:
+        raise InvalidOption(
+            f"{of}: concurrency_limit={given['concurrency_limit']!r} limits nothing without a concurrency_key; give "
+            "one, such as concurrency_key='{0}', in @task(…)."
+        )
     for option in given:
         if option in allowed:
             continue
@@ -54,6 +64,10 @@ def check_names(given: Mapping[str, Any], of: str, *, at_definition: bool = Fals
         if option == "name":
             raise InvalidOption(
                 f"{of}: a task's name is given once, in @task(name=…); .using() cannot change it."
+            )
+        if option == "schedule":
+            raise InvalidOption(
+                f"{of}: a schedule is declared once, in @task(schedule=…). Use taskhub.schedules for others."
             )
         if option in HOOKS:
             raise InvalidOption(
@@ -72,6 +86,8 @@ def check_names(given: Mapping[str, Any], of: str, *, at_definition: bool = Fals
 def as_tuple(option: str, value: Any) -> tuple[Any, ...]:
     """Return a list option as a tuple; one exception class may stand for a tuple of one."""
     if isclass(value) and issubclass(value, BaseException):
+        return (value,)
+    if option in _CALLBACKS and _is_signature(value):
         return (value,)
     if isinstance(value, str) or not isinstance(value, Iterable):
         raise InvalidOption(f"{option}={value!r}: expected a list, got a {type(value).__name__}.")
@@ -128,6 +144,13 @@ def validate(definition: TaskDefinition) -> None:
         raise InvalidOption(
             f"{definition.identifier}: countdown and run_after exclude each other; give one of them."
         )
+    if definition.unique_for is not None and definition.unique_key is None:
+        raise InvalidOption(
+            f"{definition.identifier}: unique_for={definition.unique_for!r} keeps no key taken; give a unique_key, "
+            "such as unique_key='{0}', beside it."
+        )
+    for option in keys.SIZES:
+        keys.check_template(definition, option)
 
 
 def _number(low: float, high: float = math.inf, *, whole: bool = False) -> Callable[[Any], bool]:
@@ -144,10 +167,14 @@ def _text(limit: int) -> Callable[[Any], bool]:
     return lambda value: isinstance(value, str) and 0 < len(value) <= limit and is_storable(value)
 
 
-def _seconds_or_delta(value: Any) -> bool:
+def _seconds_or_delta(value: Any, low: float = 0) -> bool:
     if isinstance(value, timedelta):
         value = value.total_seconds()
-    return value is None or _number(0, 1e10)(value)
+    return value is None or _number(low, 1e10)(value)
+
+
+def _key(value: Any) -> bool:
+    return value is None or callable(value) or _text(1000)(value)
 
 
 def _aware(value: Any) -> bool:
@@ -164,6 +191,14 @@ def _exceptions(value: Any) -> bool:
 
 def _hook(value: Any) -> bool:
     return value is None or callable(value)
+
+
+def _is_signature(value: Any) -> bool:
+    return hasattr(value, "is_immutable") and hasattr(value, "definition")
+
+
+def _signatures(value: Any) -> bool:
+    return all(map(_is_signature, value))
 
 
 def _bool(value: Any) -> bool:
@@ -198,6 +233,11 @@ _RULES: dict[str, _Rule] = {
         lambda v: v is None or _number(0, 1000, whole=True)(v),
         "a whole number from 0 to 1000",
     ),
+    "weight": (_number(1e-6, 1e9), "a number above zero"),
+    "result_ttl": (
+        lambda v: v is None or _number(0.001, 1e8)(v),
+        "a number of seconds above zero, or None: as long as the task",
+    ),
     "tags": (
         lambda value: len(value) <= MAX_TAGS and all(map(_text(MAX_TAG), value)),
         f"at most {MAX_TAGS} strings of 1 to {MAX_TAG} characters",
@@ -207,5 +247,19 @@ _RULES: dict[str, _Rule] = {
     "sensitive": (lambda value: all(map(_text(MAX_TAG), value)), "names of arguments"),
     "schedulable": (_bool, "True or False"),
     "takes_context": (_bool, "True or False"),
+    **dict.fromkeys(
+        keys.SIZES,
+        (
+            _key,
+            "a format string over the arguments, such as '{0}:{user_id}', a function of them, or None",
+        ),
+    ),
+    "unique_for": (
+        lambda v: _seconds_or_delta(v, low=0.001),
+        "seconds or a timedelta above zero, counted from the enqueue",
+    ),
+    "concurrency_limit": (_number(1, 1_000_000, whole=True), "a whole number from 1 to 1000000"),
+    "rate_limit": (lambda v: v is None or rates.is_rate(v), rates.EXPECTED),
+    **dict.fromkeys(_CALLBACKS, (_signatures, "signatures, such as task.s(…) makes")),
     **dict.fromkeys(HOOKS, (_hook, "a function, called in the worker; or None")),
 }

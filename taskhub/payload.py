@@ -139,7 +139,7 @@ def load_args(args: Any, kwargs: Any) -> tuple[list[Any], dict[str, Any]]:
     Raises:
         DamagedTask: the row was changed by hand into something that is not a list and an object.
     """
-    return _read("args", args, list), _read("kwargs", kwargs, dict)
+    return _read("args", args, list), {} if kwargs == "{}" else _read("kwargs", kwargs, dict)
 
 
 def _read(column: str, stored: Any, kind: type[K]) -> K:

@@ -39,6 +39,12 @@ def register_new(definition: TaskDefinition) -> None:
         register(definition)
 
 
+def forget(identifier: str, definition: TaskDefinition) -> None:
+    """Make a task unknown again, if this is its definition."""
+    if _definitions.get(identifier) is definition:
+        del _definitions[identifier]
+
+
 def load() -> None:
     """Import the task modules of all installed apps (`TASKHUB["TASK_MODULES"]`), once."""
     global _is_loaded

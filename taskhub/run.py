@@ -17,7 +17,7 @@ from django.utils import timezone
 from taskhub import compat
 from taskhub.definition import TaskDefinition
 from taskhub.engines import Engine, get_engine
-from taskhub.engines.rows import Claim, Ending
+from taskhub.engines.rows import Claim
 from taskhub.errands import Errand, in_a_thread
 from taskhub.errors import StaleClaim
 from taskhub.logs import Capture
@@ -55,8 +55,13 @@ class Run:
     started_at: datetime = field(default_factory=timezone.now)
     started: float = field(default_factory=time.monotonic)
     is_cancelled: bool = False
-    error: BaseException | None = None  # what the task raised, kept where a hook wants it
-    recorded: Ending | None = None  # how it ended on record, where a hook wants it
+    error: BaseException | None = (
+        None  # what the task raised, until all who want to know have been told
+    )
+    first: list[Any] = field(default_factory=list)  # arguments that come from tasks before it
+    upstream: dict[str, Any] = field(default_factory=dict)  # values of these by name
+
+    steps: dict[str, str] | None = None  # what steps gave, as JSON text; None: nobody has asked yet
 
     progress: tuple[float, str] | None = None
     log: Capture | None = None

@@ -1,34 +1,31 @@
-"""Signals: django.tasks' `task_finished` for tasks that end outside a worker, and taskhub's own."""
+"""Signals: those of django.tasks and taskhub's own, and who listens to them.
+
+Those of tasks are sent with `task_result`, an AsyncResult, and the class of the backend as their sender.
+"""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
-from typing import Any
 
 from django.conf import settings
 from django.dispatch import Signal
 from django.utils.log import RequireDebugTrue
 
-from taskhub import compat, results
-from taskhub.backend import TaskHubBackend, backend_alias
-from taskhub.engines import queue_alias
-from taskhub.models import Task
+from taskhub import compat
+from taskhub.compat import task_enqueued, task_finished, task_started
 
 _django_logger = logging.getLogger(compat.LOGGER_NAME)
 
+task_succeeded = Signal()
+task_failed = Signal()  # for good: no retry is left
+task_retried = Signal()  # an attempt failed, or its worker was lost; the task will be tried again
+task_cancelled = Signal()
+task_expired = Signal()
+
 worker_online = Signal()  # worker: the Worker row
-worker_offline = Signal()  # worker: the Worker row; sent by whoever finds it gone
+worker_offline = Signal()  # worker: the Worker row; `is_lost` tells whether it was found dead
 
-
-def send_task_finished(*, ids: Sequence[int], **kwargs: Any) -> None:
-    """Send `task_finished` for tasks that ended outside a worker; a failing receiver is logged, not raised."""
-    if not has_receivers(compat.task_finished):
-        return
-    rows = Task.objects.using(queue_alias()).filter(id__in=ids).select_related("progress", "worker")
-    for task in rows.prefetch_related("results"):
-        result = results.of_rows(task, task.results.all(), backend_alias())
-        compat.task_finished.send_robust(sender=TaskHubBackend, task_result=result)
+OWN = (task_succeeded, task_failed, task_retried, task_cancelled, task_expired)
 
 
 def has_receivers(signal: Signal) -> bool:
@@ -61,3 +58,21 @@ def _is_closed(handler: logging.Handler) -> bool:
     return not settings.DEBUG and any(
         isinstance(each, RequireDebugTrue) for each in handler.filters
     )
+
+
+__all__ = [
+    "OWN",
+    "has_own_receivers",
+    "has_receivers",
+    "is_logged",
+    "task_cancelled",
+    "task_enqueued",
+    "task_expired",
+    "task_failed",
+    "task_finished",
+    "task_retried",
+    "task_started",
+    "task_succeeded",
+    "worker_offline",
+    "worker_online",
+]

@@ -1,6 +1,6 @@
 """The states of a task and the transitions between them: the one place that says what is legal."""
 
-from enum import StrEnum
+from enum import IntFlag, StrEnum
 
 from taskhub.compat import TaskResultStatus
 
@@ -34,6 +34,20 @@ class WaitsFor(StrEnum):
     TIME = "time"
     TASKS = "tasks"
     SLOT = "slot"
+    RATE = "rate"
+
+
+class Tie(IntFlag):
+    """What ties a task to others; a task without ties ends in one statement."""
+
+    DEPENDENTS = 1  # others wait for its end
+    VALUES = 2  # it gets values of those that it waited for
+    SLOT = 4  # it needs one of its concurrency key's slots while it is queued or runs
+    RATE = 8  # its starts are limited in number
+    UNIQUE_FOR = 16  # its unique key stays taken for a while after its end
+    HOLDS = 32  # it has taken a slot
+    ERRBACK = 128  # others wait for its failure
+    ORPHAN = 64  # it was cancelled because a task that it needed ended otherwise
 
 
 FINISHED = frozenset(

@@ -4,6 +4,7 @@ pytest_plugins = [
     "tests.plugins.selection",
     "tests.plugins.report",
     "tests.plugins.database",
+    "tests.plugins.clearing",
     "tests.plugins.processes",
     "tests.plugins.servers",
     "tests.plugins.accessories",

@@ -12,6 +12,7 @@ from typing import TypeVar
 from django.db import connections
 
 from tests.helpers import GiveUp, eventually
+from tests.nursery import Born, Nurseries
 
 ROOT = Path(__file__).resolve().parent.parent
 T = TypeVar("T")
@@ -20,11 +21,18 @@ T = TypeVar("T")
 class Launched:
     """One process that leads a process group of its own; its output goes to a file."""
 
-    def __init__(self, command: list[str], log: Path, env: dict[str, str]) -> None:
+    def __init__(
+        self, command: list[str], log: Path, process: Born | subprocess.Popen[bytes]
+    ) -> None:
         self.command = command
         self.log = log
+        self.process = process
+
+    @classmethod
+    def start(cls, command: list[str], log: Path, env: dict[str, str]) -> "Launched":
+        """Execute a command."""
         with log.open("wb") as out:
-            self.process = subprocess.Popen(
+            process = subprocess.Popen(
                 command,
                 cwd=ROOT,
                 env=env,
@@ -33,6 +41,7 @@ class Launched:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
+        return cls(command, log, process)
 
     def __str__(self) -> str:
         words = [Path(word).name if word == sys.executable else word for word in self.command]
@@ -147,17 +156,33 @@ def session_of(pid: int) -> int | None:
 class Processes:
     """Starts processes that see the test's database as their `default`."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, nurseries: Nurseries) -> None:
         self.directory = directory
         self.launched: list[Launched] = []
+        self._nurseries = nurseries
 
     def manage(self, *args: str | int, env: dict[str, str] | None = None) -> Launched:
         """Start `manage.py ARGS`."""
         return self.start(sys.executable, "manage.py", *map(str, args), env=env)
 
+    def work(self, *args: str | int, env: dict[str, str] | None = None) -> Launched:
+        """Start `manage.py runworker ARGS` from a nursery; as a process of its own where that cannot prepare it."""
+        nursery = self._nurseries.of({**environment(), **(env or {})})
+        if not nursery.is_ready:
+            return self.manage("runworker", *args, env=env)
+        arguments, log = ["runworker", *map(str, args)], self._new_log()
+        command = [sys.executable, "manage.py", *arguments]
+        return self._keep(Launched(command, log, nursery.bear(arguments, log)))
+
     def start(self, *command: str, env: dict[str, str] | None = None) -> Launched:
-        log = self.directory / f"process-{len(self.launched)}.log"
-        launched = Launched(list(command), log, {**environment(), **(env or {})})
+        """Start a command in a session of its own."""
+        env = {**environment(), **(env or {})}
+        return self._keep(Launched.start(list(command), self._new_log(), env))
+
+    def _new_log(self) -> Path:
+        return self.directory / f"process-{len(self.launched)}.log"
+
+    def _keep(self, launched: Launched) -> Launched:
         self.launched.append(launched)
         return launched
 

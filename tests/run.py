@@ -28,7 +28,7 @@ ENGINES: dict[str, type[Service] | None] = {
     "mysql": MariaDB,
 }
 ACCESSORIES: tuple[type[Service], ...] = (Redis, Chromium)
-RUN_SECONDS = 1500
+RUN_SECONDS = 2700
 NO_TESTS_COLLECTED = 5
 
 
@@ -167,6 +167,7 @@ class Run:
             "TASKHUB_TEST_DATABASE": self.engine,
             "TASKHUB_TEST_DIR": str(self.home),
             "TASKHUB_TEST_REPORT": str(self.report),
+            "PYTHONUNBUFFERED": "1",  # who waits may look at the output
         }
         with self.output.open("wb") as file:
             self.process = subprocess.Popen(

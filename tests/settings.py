@@ -129,6 +129,7 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
@@ -175,8 +176,26 @@ TASKS = {"default": {"BACKEND": "taskhub.backend.TaskHubBackend", "QUEUES": []}}
 
 # A test may hurry the clockwork of the processes that it starts, and narrow a limit.
 _ADJUSTABLE = {"HEARTBEAT": float, "LEASE": float, "POLL_INTERVAL": float, "MAX_INTERRUPTIONS": int}
-TASKHUB = {
+TASKHUB: dict[str, Any] = {
     key: kind(os.environ[f"TASKHUB_TEST_{key}"])
     for key, kind in _ADJUSTABLE.items()
     if f"TASKHUB_TEST_{key}" in os.environ
 }
+
+# Where a test asks for it, values are kept in a Redis; its keys begin with a word of the test's.
+CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
+if "TASKHUB_TEST_RESULT_CACHE" in os.environ:
+    CACHES["results"] = {
+        "BACKEND": "django.core.cache.backends.redis.RedisCache",
+        "LOCATION": os.environ["TASKHUB_TEST_RESULT_CACHE"],
+        "KEY_PREFIX": os.environ["TASKHUB_TEST_RESULT_PREFIX"],
+    }
+    TASKHUB |= {"RESULT_BACKEND": "cache", "RESULT_CACHE": "results"}
+
+if "TASKHUB_TEST_LOGGING" in os.environ:  # as a site that wants to see its logs has it
+    LOGGING = {
+        "version": 1,
+        "disable_existing_loggers": False,
+        "handlers": {"console": {"class": "logging.StreamHandler"}},
+        "root": {"handlers": ["console"], "level": "WARNING"},
+    }

@@ -6,7 +6,8 @@ import os
 import select
 from contextlib import suppress
 
-WORK = b"w"  # look for tasks
+WORK = b"w"  # a task has come: look, and again in a moment, for another notification may have been merged with this
+LOOK = b"l"  # something has changed: look for tasks
 CANCEL = b"c"  # look whether a running task is to be cancelled
 NEW_QUEUE = b"n"  # a queue has tasks that was not known
 REPORT = b"r"  # a running task has something to store, or waits for an answer
@@ -36,6 +37,11 @@ class Bell:
     def write_fd(self) -> int:
         return self._write
 
+    def close(self) -> None:
+        """Close the pipe; nobody may ring or wait any more."""
+        os.close(self._read)
+        os.close(self._write)
+
 
 class Lifeline:
     """A pipe whose other end only the supervisor holds: its death is news at once."""
@@ -49,9 +55,19 @@ class Lifeline:
         os.close(self._write)
 
     @property
+    def supervisor_pid(self) -> int:
+        """The process that made it, and whose death it tells."""
+        return self._supervisor
+
+    @property
     def is_torn(self) -> bool:
         """The supervisor is gone."""
         return os.getppid() != self._supervisor
 
     def fileno(self) -> int:
         return self._read
+
+    def close(self) -> None:
+        """Close both ends, in the process that made it."""
+        os.close(self._read)
+        os.close(self._write)

@@ -12,6 +12,8 @@ from taskhub.models.worker import WorkerKind
 from workers.bell import Bell
 from workers.tray import Tray
 
+SUMS = ("processed", "succeeded", "failed", "retried", "run_ns")
+
 
 class ChildState(IntEnum):
     """Where a child's place stands. The supervisor fills it, the child announces itself, maintenance clears it."""
@@ -39,6 +41,14 @@ class Stop(IntEnum):
     NO = 0
     GRACEFUL = 1
     NOW = 2
+
+
+class Order(IntEnum):
+    """What an operator has told the worker."""
+
+    WORK = 0
+    QUIET = 1
+    STOP = 2
 
 
 class _Cell:
@@ -79,6 +89,14 @@ class Slot:
         self.cells[self.base] = 0
 
     @property
+    def fence(self) -> tuple[int, int]:
+        return self.task_id, self.claim_no
+
+    def clear(self) -> None:
+        for index in range(self.SIZE):
+            self.cells[self.base + index] = 0
+
+    @property
     def overdue(self) -> Death | None:
         """Why the child is to be killed for the claim that runs here, if it is."""
         now, task_id = time.monotonic_ns(), self.task_id
@@ -86,7 +104,7 @@ class Slot:
             return None
         if 0 < self.deadline < now:
             return Death.TIMEOUT
-        is_same = (task_id, self.claim_no) == (self.cancel_task_id, self.cancel_claim_no)
+        is_same = self.fence == (self.cancel_task_id, self.cancel_claim_no)
         return Death.CANCEL if is_same and 0 < self.cancel_deadline < now else None
 
 
@@ -100,8 +118,14 @@ class Child:
     empty_claims = _Cell(7)  # claims in a row that found nothing while the child was idle
     moved_at = _Cell(8)  # when a claim was last put on the tray or taken off it
     given_back = _Cell(9)  # claims that maintenance took off the tray
-    processed, succeeded, failed, retried = _Cell(10), _Cell(11), _Cell(12), _Cell(13)
-    run_ns, longest_ns = _Cell(14), _Cell(15)
+    longest_ns = _Cell(10)  # of this child
+    # Of all children that this place has had, so that the sums of a worker only grow; and what they were at its birth.
+    processed, succeeded, failed, retried, run_ns = map(_Cell, range(11, 16))
+    before_processed, before_succeeded, before_failed, before_retried, before_run_ns = map(
+        _Cell, range(16, 21)
+    )
+    longest_ever_ns = _Cell(21)
+    _TO_CLEAR = range(1, 11)
 
     def __init__(
         self, cells: memoryview, base: int, number: int, kind: WorkerKind, slots: int
@@ -132,10 +156,15 @@ class Child:
         return (time.monotonic_ns() - max(self.tick, self.born_at)) / 1e9
 
     def clear(self) -> None:
-        """Make the place as new, FREE last."""
+        """Make the place as new, FREE last; its sums stay. May be repeated."""
         self.tray.take_all()
-        for index in range(self.base + 1, self.base + self.SIZE + len(self.slots) * Slot.SIZE):
-            self.cells[index] = 0
+        self.longest_ever_ns = max(self.longest_ever_ns, self.longest_ns)
+        for name in SUMS:
+            setattr(self, f"before_{name}", getattr(self, name))
+        for index in self._TO_CLEAR:
+            self.cells[self.base + index] = 0
+        for slot in self.slots:
+            slot.clear()
         self.state = ChildState.FREE
 
 
@@ -144,8 +173,7 @@ class Board:
 
     SIZE = 8
     worker_id, stop = _Cell(0), _Cell(1)
-    # What children did that are gone, so that the sums of a worker only grow.
-    processed, succeeded, failed, retried, run_ns, longest_ns = map(_Cell, range(2, 8))
+    order = _Cell(2)  # of an operator, as the row has it
 
     def __init__(self, kinds: Sequence[tuple[WorkerKind, int]]) -> None:
         """Make a board for a maintenance child and children of these kinds, each with its number of slots."""
@@ -159,9 +187,3 @@ class Board:
             for number, (start, (kind, slots)) in enumerate(zip(starts, places, strict=True))
         ]
         self.maintenance, self.children = self.all[0], self.all[1:]
-
-    def remember(self, child: Child) -> None:
-        """Add what a dead child did to the sums; its place is about to be cleared."""
-        for name in ("processed", "succeeded", "failed", "retried", "run_ns"):
-            setattr(self, name, getattr(self, name) + getattr(child, name))
-        self.longest_ns = max(self.longest_ns, child.longest_ns)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from threading import Lock
+
 from taskhub import queue
 from taskhub.engines import get_engine
+from taskhub.engines.rows import Claim, Ending
 from taskhub.models import Worker
-from taskhub.queue.announce import announce_finished
-from taskhub.queue.ladder import note_killed
+from taskhub.queue.ladder import held_claims, note_killed
 from taskhub.queue.rescue import Cause, Count
-from workers import registration
-from workers.board import Board, Child, Death
+from workers import registration, statistics
+from workers.board import Child, Death
 from workers.statistics import of_child
 
 _CAUSES = {
@@ -21,14 +23,22 @@ _CAUSES = {
 }
 
 
-def bury(board: Board, child: Child, count: Count) -> None:
-    """Rescue what a dead child held and free its place; may be repeated after an error. `count`: see `rescue_child`."""
+def bury(child: Child, count: Count, writing: Lock) -> None:
+    """Rescue what a dead child held and free its place; may be repeated after an error.
+
+    `count`: see `rescue_child`. `writing` is held by whoever writes what the board says of children: a heartbeat that
+    was under way must not have the last word.
+    """
     if child.worker_id:
-        if not _left_in_order(child):
+        is_lost = not _left_in_order(child)
+        if is_lost:
             _rescue(child, count)
-        registration.last_words(child.worker_id, of_child(child)._replace(busy=0))
-    board.remember(child)
-    child.clear()
+        with writing:
+            last = of_child(child)._replace(busy=0)
+            registration.last_words(child.worker_id, last, is_lost=is_lost)
+            child.clear()
+    else:
+        child.clear()
 
 
 def _left_in_order(child: Child) -> bool:
@@ -37,18 +47,24 @@ def _left_in_order(child: Child) -> bool:
 
 def _rescue(child: Child, count: Count) -> None:
     death = Death(child.death)
-    running = {slot.task_id: slot for slot in child.running}
-    culprits = {task_id for task_id, slot in running.items() if slot.is_culprit}
-    if not culprits:  # it died by itself, or all are to stop: nobody can tell them apart
-        culprits = set(running)
+    held = set(
+        held_claims(child.worker_id)
+    )  # who was told of an end is on the board, and holds nothing
+    accused = [slot for slot in child.running if slot.is_culprit] or child.running
+    culprits = {slot.task_id: slot.claim_no for slot in accused if slot.fence in held}
+    started = {slot.task_id for slot in child.running if slot.fence in held}
     if death == Death.CANCEL:
-        for task_id in culprits:
-            note_killed(task_id, running[task_id].claim_no)
+        for task_id, claim_no in culprits.items():
+            note_killed(task_id, claim_no)
+
+    def count_here_too(claim: Claim, ending: Ending) -> None:
+        statistics.count(child, [ending])
+        count(claim, ending)
+
     row = Worker.objects.using(get_engine().alias).get(pk=child.worker_id)
-    endings = queue.rescue_child(
-        row, culprits, _how(child, death), _CAUSES[death], beside=set(running) - culprits, count=count
+    queue.rescue_child(
+        row, culprits, _how(child, death), _CAUSES[death], beside=started - culprits.keys(), count=count_here_too
     )  # fmt: skip
-    announce_finished([ending.task_id for ending in endings if ending.state.is_finished])
 
 
 def _how(child: Child, death: Death) -> str:

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable
-from contextlib import suppress
+import logging
+from collections.abc import Callable, Coroutine
 from contextvars import copy_context
 from functools import lru_cache
 from inspect import iscoroutinefunction
-from typing import Any
+from typing import Any, TypeVar
 
-from django.db import connections, transaction
-from django.db.backends.base.base import BaseDatabaseWrapper
-from django.db.utils import Error
+from django.db import transaction
 from django.utils import timezone
 
 from taskhub import registry
@@ -24,9 +22,19 @@ from taskhub.engines.rows import Claim, Ending
 from taskhub.errors import DamagedTask, StaleClaim, TaskAborted, TaskTimeout
 from taskhub.models.result import Outcome
 from taskhub.payload import load_args
+from taskhub.queue.finish import record
+from taskhub.queue.values import load_values
 from taskhub.queue.verdict import Attempt, raised, returned
-from workers.hooks import call_hook, has_hooks
+from taskhub.states import Tie
+from workers.connections import clean_up, forget_all
+from workers.hooks import call_hook
 from workers.interruption import Interrupter, armed, asked_to_stop, nothing, too_late
+from workers.leftovers import end_what_is_left
+
+T = TypeVar("T")
+_is_coroutine_function = lru_cache(maxsize=1000)(iscoroutinefunction)
+_VALUES = int(Tie.VALUES)  # a member of a Flag takes microseconds for what an int does at once
+logger = logging.getLogger("taskhub.worker")
 
 
 class Execution:
@@ -47,6 +55,12 @@ class Execution:
             current_run.set(None)
             self._clean_up()
 
+    def close(self) -> None:
+        """Close the event loop in which coroutines have run, in the thread of their runs."""
+        if self._loop is not None:
+            self._loop.close()
+            self._loop = None
+
     def call_hook(self, run: Run, recorded: Ending) -> None:
         """Call the hook for an outcome that is recorded, with the time that an attempt has."""
         try:
@@ -54,9 +68,20 @@ class Execution:
         finally:
             self._clean_up()
 
+    def tell(self, run: Run, act: Callable[[], object]) -> None:
+        """Let others hear of a run, with the time that it has; what they raise is logged."""
+        try:
+            with armed(self._interrupter, run):
+                act()
+        except BaseException:  # the boundary around user code: also a timeout and sys.exit()
+            logger.exception("Who was told of task %s failed.", run.claim.id)
+        finally:
+            self._clean_up()
+
     def _call(self, run: Run) -> tuple[Ending, bool]:
         try:
             try:
+                load_values_of(run)
                 function, args, kwargs = prepare(run)
                 if run.definition.atomic:
                     return self._atomically(run, function, args, kwargs)
@@ -69,7 +94,7 @@ class Execution:
             self._interrupter.disarm(run)
             if isinstance(error, TaskTimeout | TaskAborted):
                 self._forget_connections()
-            note_error(run, error)
+            run.error = error  # somebody may want to be told
             return raised(attempt_of(run), explained(run, error)), False
 
     def _atomically(
@@ -83,7 +108,7 @@ class Execution:
             is_success = ending.outcome == Outcome.SUCCEEDED
             if not is_success:
                 transaction.set_rollback(True, self._engine.alias)
-            elif not self._engine.finish(self._worker_id, self._worker_name, [ending]):
+            elif not record(self._engine, self._worker_id, self._worker_name, [ending]):
                 raise StaleClaim
         self._expect_end_of_transaction()
         return ending, is_success
@@ -92,7 +117,7 @@ class Execution:
         self, run: Run, function: Callable[..., Any], args: list[Any], kwargs: dict[str, Any]
     ) -> Any:
         current_run.set(run)
-        if not iscoroutinefunction(function):
+        if not _is_coroutine_function(function):
             self._interrupter.arm(run)
             return function(*args, **kwargs)
         if self._loop is None:
@@ -100,13 +125,11 @@ class Execution:
         loop = self._loop.get_loop()
         self._interrupter.arm(run, lambda: loop.call_soon_threadsafe(nothing))
         try:
-            # In the context of this run: without it a Runner gives each coroutine that of the first one.
-            return self._loop.run(function(*args, **kwargs), context=copy_context())
+            return _run_alone(self._loop, function(*args, **kwargs))
         except (TaskTimeout, TaskAborted):
             # The shot left the loop, not the coroutine: closing the loop cancels it and runs its `finally` blocks.
             self._interrupter.disarm(run)
-            self._loop.close()
-            self._loop = None
+            self.close()
             raise
 
     def _expect_end_of_transaction(self) -> None:
@@ -122,46 +145,44 @@ class Execution:
             )
 
     def _clean_up(self) -> None:
-        """What Django does after a request; and a connection left inside a transaction is not used again."""
-        for connection in connections.all(initialized_only=True):
-            if connection.in_atomic_block or connection.needs_rollback:
-                self._forget_connections()
-                break
-        for connection in connections.all(initialized_only=True):
-            try:
-                connection.close_if_unusable_or_obsolete()
-            except Error:  # some drivers mind that the task has closed their connection already
-                _forget(connection)
+        clean_up()
 
     def _forget_connections(self) -> None:
-        for connection in connections.all(initialized_only=True):
-            _forget(connection)
+        forget_all()
 
 
-def _forget(connection: BaseDatabaseWrapper) -> None:
-    """Close a connection, whatever its state, and let Django make a new one."""
-    connection.in_atomic_block = False
-    with suppress(Error):
-        connection.close()
-    del connections[connection.alias]
+def _run_alone(runner: asyncio.Runner, coroutine: Coroutine[Any, Any, T]) -> T:
+    """Run a coroutine, and end what it leaves behind; after a shot that is for the caller to do."""
+    try:
+        # In a context of its own: without it a Runner gives each coroutine that of the first one.
+        value = runner.run(coroutine, context=copy_context())
+    except (TaskTimeout, TaskAborted):
+        raise
+    except BaseException:
+        end_what_is_left(runner.get_loop())
+        raise
+    end_what_is_left(runner.get_loop())
+    return value
 
 
 def prepare(run: Run) -> tuple[Callable[..., Any], list[Any], dict[str, Any]]:
     """Return what is to be called and its arguments."""
     args, kwargs = load_args(run.claim.args, run.claim.kwargs)
+    args = [*run.first, *args]
     if run.definition.takes_context:
         args = [TaskContext(run), *args]
     return run.definition.func, args, kwargs
 
 
+def load_values_of(run: Run) -> None:
+    """Read what the tasks have returned that this one waited for; asks nobody where it waited for none."""
+    if run.claim.ties & _VALUES:
+        run.first, run.upstream = load_values(run.claim.id)
+
+
 def attempt_of(run: Run) -> Attempt:
     """Return the attempt that ends now."""
     return Attempt(run.claim, run.definition, run.started_at, timezone.now())
-
-
-def note_error(run: Run, error: BaseException) -> None:
-    """Keep what a task raised, where a hook wants it."""
-    run.error = error if has_hooks(run.definition) else None
 
 
 def explained(run: Run, error: BaseException) -> BaseException:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import threading
 import time
 
@@ -24,8 +23,9 @@ _STATEMENT_SECONDS = 2.0
 class Heartbeat:
     """Writes signs of life of the worker and of those children that give one on the board."""
 
-    def __init__(self, board: Board) -> None:
-        self._board = board
+    def __init__(self, board: Board, supervisor_pid: int) -> None:
+        self.writing = threading.Lock()  # held while something is written that the board says
+        self._board, self._supervisor_pid = board, supervisor_pid
         self._thread: threading.Thread | None = None
         self._stop_event = threading.Event()
         self._writing_since: float | None = None
@@ -53,14 +53,13 @@ class Heartbeat:
         be_patient_for(locks=_STATEMENT_SECONDS, statements=_STATEMENT_SECONDS)
         while not self._stop_event.wait(self._beat()):
             pass
-        get_engine().connection.close()
 
     def _beat(self) -> float:
         """Write once; return the seconds until the next time."""
         interval = conf.get().heartbeat
         began = time.monotonic()
         try:
-            registration.heartbeat(self._signs())
+            self._write()
         except Error as error:
             self._writing_since = None
             logger.warning("A heartbeat was not written: %s", str(error).strip())
@@ -74,13 +73,22 @@ class Heartbeat:
         self._written_at = now
         return interval
 
+    def _write(self) -> None:
+        """Write while no child is being buried, but wait for that no longer than a heartbeat may take."""
+        is_alone = self.writing.acquire(timeout=_STATEMENT_SECONDS)
+        try:
+            registration.heartbeat(self._signs())
+        finally:
+            if is_alone:
+                self.writing.release()
+
     def _signs(self) -> dict[int, Statistics]:
         signs = {
             child.worker_id: of_child(child)
             for child in self._board.children
             if child.state == ChildState.ALIVE and gives_sign(child)
         }
-        return {self._board.worker_id: of_worker(self._board, os.getppid()), **signs}
+        return {self._board.worker_id: of_worker(self._board, self._supervisor_pid), **signs}
 
 
 def gives_sign(child: Child) -> bool:

@@ -28,7 +28,7 @@ _NAMES = {
 
 def has_hooks(definition: TaskDefinition) -> bool:
     """Tell whether the outcome may matter to a hook, so that somebody must wait for its record."""
-    return any(getattr(definition, name) is not None for name in _NAMES.values())
+    return any((definition.on_success, definition.on_failure, definition.on_retry))
 
 
 def hook_of(definition: TaskDefinition, recorded: Ending) -> Callable[..., Any] | None:
@@ -64,13 +64,13 @@ def call_hook(
 def _call(hook: Callable[..., Any], run: Run, recorded: Ending) -> None:
     result = run.load_result(run.claim)
     is_success = recorded.state == TaskState.SUCCEEDED
-    answer = hook(result) if is_success else hook(result, _error(run, recorded))
+    answer = hook(result) if is_success else hook(result, error_of(run, recorded))
     if iscoroutine(answer):
         with asyncio.Runner() as runner:
             runner.run(answer, context=copy_context())
 
 
-def _error(run: Run, recorded: Ending) -> BaseException:
+def error_of(run: Run, recorded: Ending) -> BaseException:
     """Return what the task raised, or a stand-in where the outcome is not the task's own exception."""
     return run.error or TaskFailed(
         recorded.message, error_class=recorded.error_class, traceback=recorded.traceback

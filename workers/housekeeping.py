@@ -10,7 +10,14 @@ from taskhub import queue
 from taskhub.metrics import roll_up
 
 EVERY = 60.0  # seconds between looks where there was nothing to do
-ACTS = (roll_up, queue.prune, queue.prune_logs, queue.prune_workers)
+ACTS = (
+    roll_up,
+    queue.prune,
+    queue.prune_logs,
+    queue.prune_workers,
+    queue.prune_slots,
+    queue.prune_bulk,
+)
 
 
 @dataclass(slots=True)

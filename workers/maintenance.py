@@ -1,54 +1,61 @@
-"""Maintenance: the child that promotes, expires, rescues, keeps house and passes wake-ups on."""
+"""Maintenance: the child that promotes, expires, fires schedules, rescues, keeps house and passes wake-ups on."""
 
 from __future__ import annotations
 
 import logging
 import os
-import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Set
 from functools import partial
 from typing import TypeVar
 
 from django.db.utils import Error
 
-from taskhub import catalog, conf, queue
+from taskhub import catalog, conf, queue, schedules
 from taskhub.engines import get_engine
-from taskhub.engines.wakeups import Kind, Waiter
-from taskhub.metrics import Recorder
-from taskhub.models import Worker
-from taskhub.signals import worker_offline
-from workers import registration, vital
-from workers.bell import CANCEL, NEW_QUEUE, STOP, WORK, Lifeline
+from taskhub.engines.wakeups import Kind
+from taskhub.metrics import Lookout, Recorder
+from taskhub.telling import tell_offline
+from workers import registration
+from workers.bell import NEW_QUEUE, STOP, WORK, Bell, Lifeline
 from workers.board import Board, Child, ChildState, Stop
 from workers.burial import bury
 from workers.heartbeat import Heartbeat
+from workers.holdings import release
 from workers.housekeeping import Housekeeping
-from workers.intake import release
+from workers.messenger import Messenger
 from workers.options import WorkerOptions
+from workers.orders import obey
 from workers.persistence import ORPHANED, limit_control_thread
 from workers.prefetch import STUCK_AFTER
+from workers.scheduling import Scheduling
 from workers.statistics import of_worker
 
 logger = logging.getLogger("taskhub.worker")
 T = TypeVar("T")
 
-_LOOK_EVERY = 0.1  # seconds between looks at the board
+_LOOK_EVERY = 0.1  # seconds between looks at the board while there is work
 _LOOK_CLOSELY = 0.04  # while tasks run that others may be waiting behind
+_LOOK_IDLY = 1.0  # while there is none
+_AT_REST_AFTER = 1.0  # seconds without work
 
 
 class Maintenance:
     """The chores of one worker. Each is tried again later when the database is in trouble; none stops the heartbeat."""
 
-    def __init__(self, options: WorkerOptions, board: Board, lifeline: Lifeline) -> None:
+    def __init__(
+        self, options: WorkerOptions, board: Board, lifeline: Lifeline, supervisor: Bell
+    ) -> None:
         self._options, self._board, self._lifeline = options, board, lifeline
-        self._parent_pid = os.getppid()
-        self._heartbeat = Heartbeat(self._board)
+        self._bell, self._supervisor = board.maintenance.bell, supervisor
+        self._parent_pid = lifeline.supervisor_pid
+        self._heartbeat = Heartbeat(self._board, self._parent_pid)
         self._housekeeping = Housekeeping()
+        self.scheduling = Scheduling(is_on=options.is_scheduling and not options.is_draining)
         self._metrics = Recorder()
-        self._wake = threading.Event()
-        self._known_queues: set[str] = set()
-        self._due_at = self._rescue_at = self._poll_at = 0.0
+        self._lookout = Lookout()
+        self._messenger = Messenger(board, list(options.queues), self._be_awake, self._hurry)
+        self._due_at = self._rescue_at = self._poll_at = self._order_at = self._woken_at = 0.0
         self._has_promoted = False
 
     def run(self) -> None:
@@ -59,17 +66,19 @@ class Maintenance:
                 lambda: registration.worker(self._options, self._parent_pid)
             )
         self._trying(catalog.sync)
+        self._trying(schedules.sync)
         self._board.maintenance.state = ChildState.ALIVE
         self._heartbeat.start()
-        vital.start(self._pass_on, "taskhub-wakeups")
+        self._messenger.start()
         while not self._is_over():
             self._board.maintenance.tick = time.monotonic_ns()
             self._turn()
         self._metrics.flush(get_engine(), self._board.worker_id)
         self._heartbeat.stop()
+        self._messenger.stop()
         worker_id, statistics = self._board.worker_id, of_worker(self._board, self._parent_pid)
         self._trying(lambda: registration.last_words(worker_id, statistics))
-        self._trying(lambda: registration.stopped(worker_id))
+        self._trying(lambda: registration.sign_off(worker_id))
 
     def _is_over(self) -> bool:
         self._leave_if_orphaned()
@@ -83,6 +92,9 @@ class Maintenance:
                 self._chore(partial(self._bury, child))
             elif _is_stuck(child):
                 self._chore(partial(self._relieve, child))
+        self._chore(self._take_news)
+        self._chore(self.scheduling.turn)
+        self._chore(self._obey)
         self._chore(self._promote)
         self._chore(self._poll)
         self._chore(self._rescue)
@@ -91,41 +103,68 @@ class Maintenance:
             self._metrics.flush(get_engine(), self._board.worker_id)
         if self._options.is_draining and self._is_drained():
             self._board.stop = self._board.stop or Stop.GRACEFUL
-            self._ring_all(STOP)
-        self._wake.wait(self._nap())
-        self._wake.clear()
+            self._messenger.ring_all(STOP)
+        self._doze()
+
+    # -- waiting ----------------------------------------------------------------------------------------------------
+
+    def _doze(self) -> None:
+        """Sleep until something needs a look, or the bell rings: for a death, a wake-up, the end."""
+        self._bell.wait(self._nap(), self._lifeline)
 
     def _nap(self) -> float:
-        is_busy = any(len(child.tray) for child in self._board.children)
-        is_hurried = is_busy or self._options.is_draining or self._board.stop
-        longest = _LOOK_CLOSELY if is_hurried else _LOOK_EVERY
-        return max(0.0, min(longest, self._due_at - time.monotonic()))
+        now = time.monotonic()
+        times = (self._due_at, self._poll_at, self._rescue_at, self._order_at)
+        until = min(self._messenger.news_at, self.scheduling.due_at, *times) - now
+        return max(0.0, min(until, self._longest_nap(now)))
+
+    def _longest_nap(self, now: float) -> float:
+        children = self._board.children
+        if self._options.is_draining or self._board.stop or any(len(one.tray) for one in children):
+            return _LOOK_CLOSELY
+        moved_at = max(child.moved_at for child in children) / 1e9
+        is_busy = any(child.running for child in children)
+        if is_busy or now - max(moved_at, self._woken_at) < _AT_REST_AFTER:
+            return _LOOK_EVERY
+        return min(_LOOK_IDLY, conf.get().lease / 10)
 
     # -- chores -----------------------------------------------------------------------------------------------------
 
     def _promote(self) -> None:
-        """Queue what is due and end what is overdue, at their time."""
+        """Queue what is due, end what is overdue and let in who waits for a token, at their time."""
         if time.monotonic() < self._due_at:
             return
         self._due_at = time.monotonic() + conf.get().poll_interval
-        due, overdue = queue.upcoming()
+        due, overdue, is_untold = queue.upcoming()
         moved = queue.promote_due() if due is not None and due <= 0 else 0
+        moved += queue.go_on_telling() if is_untold else 0
         moved += queue.expire_overdue() if overdue is not None and overdue <= 0 else 0
+        opened, token = queue.open_gates()
+        moved += opened
         self._has_promoted = True
         if moved:
-            self._ring_all(WORK + NEW_QUEUE)
+            self._messenger.ring_all(WORK + NEW_QUEUE)
             self._due_at = 0.0
         else:
-            next_at = min((s for s in (due, overdue) if s is not None), default=3600.0)
+            next_at = min((s for s in (due, overdue, token) if s is not None), default=3600.0)
             self._due_at = min(self._due_at, time.monotonic() + max(0.01, next_at))
 
     def _poll(self) -> None:
-        """Look for queued tasks in case a wake-up was lost: one look for all children."""
+        """Resume queues whose pause is over; look for queued tasks in case a wake-up was lost, for all children."""
         if time.monotonic() < self._poll_at:
             return
         self._poll_at = time.monotonic() + conf.get().poll_interval
-        if get_engine().queued_names():
-            self._ring_all(WORK + NEW_QUEUE)
+        queue.resume_due()
+        if names := get_engine().queued_names():
+            self._messenger.ring_all(WORK + NEW_QUEUE)
+            self._lookout.look(names)
+
+    def _obey(self) -> None:
+        """Read what an operator has told this worker: with each heartbeat, and when it is woken."""
+        if time.monotonic() < self._order_at:
+            return
+        self._order_at = time.monotonic() + conf.get().heartbeat
+        obey(self._board, self._parent_pid)
 
     def _rescue(self) -> None:
         now = time.monotonic()
@@ -135,57 +174,47 @@ class Maintenance:
         # Who could not write himself for a while may not call others dead: on SQLite a long write blocks everybody.
         if self._heartbeat.has_written_for(conf.get().heartbeat):
             for worker in queue.rescue_lost_workers(self._metrics.count):
-                worker_offline.send_robust(sender=Worker, worker=worker)
+                tell_offline(worker)
 
     def _bury(self, child: Child) -> None:
-        bury(self._board, child, self._metrics.count)
-        self._ring_all(WORK)
+        bury(child, self._metrics.count, self._heartbeat.writing)
+        self._supervisor.ring()  # its place is free
+        self._messenger.ring_all(WORK)
 
     def _relieve(self, child: Child) -> None:
         """Give back what waits behind a task that keeps the child's own control thread from doing so."""
         if tokens := child.tray.take_all():
-            child.given_back += len(tokens)
             self._trying(
                 lambda: release(child.worker_id, f"{self._options.name}/{child.number}", tokens)
             )
-            self._ring_all(WORK)
+            child.given_back += len(tokens)  # from now on the child asks the record
+            self._messenger.ring_all(WORK)
 
     def _is_drained(self) -> bool:
         up = [child for child in self._board.children if child.state != ChildState.FREE]
         idle = all(child.state == ChildState.ALIVE and child.empty_claims >= 2 for child in up)
-        return self._has_promoted and idle and bool(up)
+        return self._has_promoted and idle and bool(up) and not queue.upcoming().is_untold
 
-    # -- wake-ups ---------------------------------------------------------------------------------------------------
+    def _be_awake(self) -> None:
+        """Look at the board more often from now on: a child may soon need somebody who does."""
+        before, self._woken_at = self._woken_at, time.monotonic()
+        if self._woken_at - before >= _AT_REST_AFTER:
+            self._bell.ring()
 
-    def _pass_on(self) -> None:
-        """Wait for the database's wake-ups and ring the children's bells: one waiter a worker."""
-        waiter: Waiter = get_engine().waiter()
-        while True:
-            wakes = waiter.wait(1.0)
-            said = b""
-            for wake in wakes:
-                said += self._bell_of(wake.kind, wake.queue)
-            if any(wake.kind in (Kind.DUE_EARLIER, Kind.ANY) for wake in wakes):
-                self._due_at = 0.0
-                self._wake.set()
-            if said:
-                self._ring_all(said)
+    def _hurry(self, kinds: Set[Kind]) -> None:
+        """Look at once for what is due, for an order, or for what the messenger has to find out."""
+        if Kind.DUE_EARLIER in kinds:
+            self._due_at = 0.0
+        if Kind.CONTROL in kinds:
+            self._order_at = 0.0
+        if Kind.SCHEDULE in kinds:
+            self.scheduling.hurry()
+        self._bell.ring()
 
-    def _bell_of(self, kind: Kind, name: str) -> bytes:
-        if kind == Kind.ANY:
-            return WORK + CANCEL + NEW_QUEUE
-        if kind == Kind.CANCEL:
-            return CANCEL
-        if kind != Kind.QUEUED or (self._options.queues and name not in self._options.queues):
-            return b""
-        if name in self._known_queues:
-            return WORK
-        self._known_queues.add(name)
-        return WORK + NEW_QUEUE
-
-    def _ring_all(self, what: bytes) -> None:
-        for child in self._board.children:
-            child.bell.ring(what)
+    def _take_news(self) -> None:
+        if self._messenger.find_out():
+            self._due_at = self._order_at = 0.0
+            self.scheduling.hurry()
 
     # -- trouble ----------------------------------------------------------------------------------------------------
 
@@ -220,7 +249,7 @@ class Maintenance:
     def _rest(self) -> None:
         self._leave_if_orphaned()
         self._board.maintenance.tick = time.monotonic_ns()
-        self._wake.wait(min(0.5, conf.get().lease / 10))
+        time.sleep(min(0.5, conf.get().lease / 10))
 
 
 def _is_stuck(child: Child) -> bool:

@@ -30,6 +30,7 @@ class WorkerOptions:
     name: str = field(default_factory=lambda: f"{socket.gethostname()}:{os.getpid()}")
     is_draining: bool = False
     is_reloading: bool = False
+    is_scheduling: bool = True
     max_tasks_per_child: int = 0
     max_rss_mb: int = 0
     shutdown_timeout: float = 30.0

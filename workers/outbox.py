@@ -10,8 +10,7 @@ from dataclasses import dataclass, field
 from taskhub.context import Run
 from taskhub.engines.rows import Claim, Ending
 
-FLUSH_AFTER = 0.02  # seconds: how old an outcome may be when it is recorded
-FLUSH_AT = 100  # outcomes
+FLUSH_AT = 200  # outcomes
 
 
 @dataclass(slots=True, eq=False)
@@ -59,7 +58,6 @@ class Outbox:
     def __len__(self) -> int:
         return len(self._ends)
 
-    @property
-    def seconds_left(self) -> float:
-        """How long the oldest may still wait."""
-        return max(0.0, self._ends[0].at + FLUSH_AFTER - time.monotonic())
+    def seconds_left(self, patience: float) -> float:
+        """How long the oldest may still wait, of `patience` seconds in all."""
+        return max(0.0, self._ends[0].at + patience - time.monotonic())

@@ -59,9 +59,7 @@ class Persistence:
                 pause = min(_LONGEST_PAUSE, conf.get().lease / 6, pause * 2)
 
 
-_patience: dict[
-    int, dict[str, float]
-] = {}  # thread → limits of its connections to the queue's database
+_patience = threading.local()  # `limits` of the thread's connections to the queue's database
 
 
 def be_patient_for(**limits: float) -> None:
@@ -69,7 +67,7 @@ def be_patient_for(**limits: float) -> None:
 
     The limits are set once a connection, when it is made.
     """
-    _patience[threading.get_ident()] = limits
+    _patience.limits = limits
     connection_created.connect(_limit, dispatch_uid="taskhub.patience")
 
 
@@ -80,6 +78,6 @@ def limit_control_thread() -> None:
 
 def _limit(*, connection: BaseDatabaseWrapper, **kwargs: Any) -> None:
     engine = get_engine()
-    limits = _patience.get(threading.get_ident())
+    limits: dict[str, float] | None = getattr(_patience, "limits", None)
     if limits and connection.alias == engine.alias and connection is engine.connection:
         engine.limit_waits(**limits)

@@ -16,9 +16,20 @@ _STAND_INS = {
 }
 
 
+EVERY_POOL = ("", *POOLS)  # as tasks ask for them
+
+
 def skipped(kind: WorkerKind, options: WorkerOptions) -> list[str]:
     """Return the pools whose tasks a child of this kind leaves to other children of the worker."""
     return [pool for pool in POOLS if kind not in _takers(pool, options)]
+
+
+def left_to_executors(kind: WorkerKind, options: WorkerOptions) -> list[str]:
+    """Return the pools whose risky tasks a child of this kind leaves to the worker's processes, which take them too."""
+    if kind == WorkerKind.EXECUTOR:
+        return []
+    both = {kind, WorkerKind.EXECUTOR}
+    return [pool for pool in EVERY_POOL if both <= _takers(pool, options)]
 
 
 def _takers(pool: str, options: WorkerOptions) -> set[WorkerKind]:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from workers.tray import TRAY_HOLDS
+
 STUCK_AFTER = 0.1  # seconds: who has waited so long on the tray is given back
 
 _AHEAD_SECONDS = 0.05  # how much work may lie ready
 _MOST_AHEAD = 200
+_FLUSH_AFTER = 0.02  # seconds: how old an outcome may be when it is recorded
+_FLUSH_LATE = 0.04  # the same where tasks are so short that larger batches matter
 _MEMORY = 0.2  # weight of the newest duration in the running mean
 
 
@@ -30,6 +34,16 @@ class Prefetch:
         fitting = self._slots * _AHEAD_SECONDS / max(self._mean, 1e-6)
         return int(min(max(_MOST_AHEAD, self._slots), fitting))
 
+    @property
+    def patience(self) -> float:
+        """For how many seconds nobody need look after this child while there is more to run."""
+        return _FLUSH_LATE if self.ahead >= _MOST_AHEAD else _FLUSH_AFTER
+
+    @property
+    def low(self) -> int:
+        """How few claims lie ready when it is time for more."""
+        return self.ahead // 2
+
     def room(self, out: int, waiting: int, unmoved: float) -> int:
         """Return how many to claim now, with `out` not ended, `waiting` of them for `unmoved` seconds.
 
@@ -37,7 +51,6 @@ class Prefetch:
         tasks that take longer than expected.
         """
         free = max(0, self._slots - out)
-        ahead = self.ahead
-        if not free and (unmoved > _AHEAD_SECONDS or waiting > ahead // 2):
+        if not free and (unmoved > _AHEAD_SECONDS or waiting > self.low):
             return 0
-        return max(0, self._slots + ahead - out)
+        return max(0, min(self._slots + self.ahead - out, TRAY_HOLDS - waiting))

@@ -13,7 +13,7 @@ from taskhub import __version__, registry
 from taskhub.engines import get_engine
 from taskhub.models import Worker
 from taskhub.models.worker import WorkerKind
-from taskhub.signals import worker_online
+from taskhub.telling import tell_offline, tell_online
 from workers.board import Child
 from workers.options import WorkerOptions
 from workers.statistics import Statistics
@@ -25,7 +25,7 @@ def worker(options: WorkerOptions, pid: int) -> int:
         kind=WorkerKind.WORKER, name=options.name, pid=pid, queues=sorted(options.queues.items()),
         tasks=[definition.identifier for definition in registry.all_definitions()], slots=options.slots,
     )  # fmt: skip
-    worker_online.send_robust(sender=Worker, worker=row)
+    tell_online(row)
     return row.pk
 
 
@@ -36,19 +36,27 @@ def child(parent_id: int, name: str, place: Child) -> int:
     ).pk
 
 
+def knows(worker_id: int, tasks: list[str]) -> None:
+    """Write down the names of the tasks that a worker knows now."""
+    Worker.objects.using(get_engine().alias).filter(pk=worker_id).update(tasks=tasks)
+
+
 def heartbeat(signs: Mapping[int, Statistics]) -> None:
     """Write signs of life and statistics by id, in one statement; who was declared lost too early is back."""
     engine = get_engine()
     rows = Worker.objects.using(engine.alias).filter(pk__in=signs)
     # Who has signed off stays so: it may have done that after the caller saw it alive.
     rows = rows.filter(Q(stopped_at__isnull=True) | Q(is_lost=True))
-    rows.update(heartbeat_at=engine.clock(), stopped_at=None, is_lost=False, **_columns(signs))
+    with engine.turn():
+        rows.update(heartbeat_at=engine.clock(), stopped_at=None, is_lost=False, **_columns(signs))
 
 
-def last_words(worker_id: int, statistics: Statistics) -> None:
-    """Write the statistics of a process that has ended, or is about to."""
+def last_words(worker_id: int, statistics: Statistics, *, is_lost: bool = False) -> None:
+    """Write the statistics of a process that has ended, or is about to; and, if so, that it was found dead."""
     engine = get_engine()
-    Worker.objects.using(engine.alias).filter(pk=worker_id).update(**statistics._asdict())
+    end = {"stopped_at": engine.clock(), "is_lost": True} if is_lost else {}
+    row = Worker.objects.using(engine.alias).filter(pk=worker_id)
+    row.update(**statistics._asdict(), **end)
 
 
 def _columns(signs: Mapping[int, Statistics]) -> dict[str, Case]:
@@ -65,6 +73,13 @@ def stopped(*ids: int) -> None:
     """Write down that these processes have left in good order."""
     engine = get_engine()
     Worker.objects.using(engine.alias).filter(pk__in=ids).update(stopped_at=engine.clock())
+
+
+def sign_off(worker_id: int) -> None:
+    """Write down that a whole worker has left in good order, and announce it."""
+    stopped(worker_id)
+    if row := Worker.objects.using(get_engine().alias).filter(pk=worker_id).first():
+        tell_offline(row)
 
 
 def _create(**columns: object) -> Worker:

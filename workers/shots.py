@@ -43,7 +43,15 @@ class Shots:
         self._armed: dict[Run, _Target] = {}
         self._lock = threading.Lock()
         self._news = Bell()
-        vital.start(self._watch, "taskhub-shots")
+        self._is_over = False
+        self._thread = vital.start(self._watch, "taskhub-shots")
+
+    def stop(self) -> None:
+        """End the thread; nobody is armed any more."""
+        self._is_over = True
+        self._news.ring()
+        self._thread.join()
+        self._news.close()
 
     def arm(self, run: Run, poke: Callable[[], object] = nothing) -> None:
         with self._lock:
@@ -65,7 +73,7 @@ class Shots:
                 target.fire(TaskAborted)
 
     def _watch(self) -> None:
-        while True:
+        while not self._is_over:
             self._news.wait(self._shoot())
 
     def _shoot(self) -> float:

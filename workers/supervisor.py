@@ -8,19 +8,18 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable
 from types import FrameType
 
 from django.db import connections
 
-from taskhub import conf, registry
+from taskhub import background, conf, registry
 from taskhub.engines import get_engine
 from taskhub.models.worker import WorkerKind
 from workers.bell import STOP, Bell, Lifeline
 from workers.board import Board, Child, ChildState, Death, Stop
 from workers.coroutines import EventLoop
 from workers.executor import Executor
-from workers.heartbeat import gives_sign
+from workers.killing import Killing
 from workers.maintenance import Maintenance
 from workers.options import WorkerOptions
 from workers.reloading import Reloading
@@ -28,10 +27,13 @@ from workers.threads import ThreadPool
 
 logger = logging.getLogger("taskhub.worker")
 
-_LOOK_EVERY = 0.1  # seconds
+_LOOK_EVERY = 0.1  # seconds between looks while a task runs
+_LOOK_IDLY = 0.5  # while none does
+_SHORTEST_NAP = 0.01
 _FAREWELL = 10.0  # seconds that children get to record and sign off after the shutdown timeout
 _CRASH_SECONDS = 2.0  # a child that lives shorter is started again with a growing pause
 _LONGEST_PAUSE = 10.0
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _RUNNERS: dict[WorkerKind, type[Executor | ThreadPool | EventLoop]] = {
     WorkerKind.EXECUTOR: Executor,
     WorkerKind.THREADS: ThreadPool,
@@ -52,7 +54,7 @@ class Supervisor:
         self._pauses = [0.0] * len(self._board.all)
         self._stop_deadline: float | None = None
         self._times_told = 0
-        self._looked_at = self._awake_since = time.monotonic()
+        self._killing = Killing(self._board)
 
     def run(self) -> int:
         """Work until told to stop (SIGTERM or SIGINT, twice: at once) or, when draining, until nothing is left.
@@ -71,8 +73,8 @@ class Supervisor:
             self._kill_overdue()
             if self._reloading.is_due():
                 self._stop(Stop.GRACEFUL)
-            self._bell.wait(_LOOK_EVERY)
-        self._kill_the_rest()
+            self._rest()
+        self._killing.kill_the_rest()
         self._reloading.go_on()
         return 0
 
@@ -83,13 +85,28 @@ class Supervisor:
             child.state != ChildState.FREE for child in self._board.all
         )
 
-    def _kill_the_rest(self) -> None:
-        """Leave nobody behind: without a database nothing can be given back, and others rescue it later."""
-        for child in self._board.all:
-            if child.is_up and child.pid:
-                logger.error("Child %d could not sign off and is killed.", child.number)
-                os.kill(child.pid, signal.SIGKILL)
-                os.waitpid(child.pid, 0)
+    def _rest(self) -> None:
+        """Sleep until something needs a look, or the bell rings: for a signal, a death, a place that is free again."""
+        nap = self._nap()
+        self._killing.expect(nap)
+        self._bell.wait(nap)
+
+    def _nap(self) -> float:
+        is_busy = self._board.stop or any(child.running for child in self._board.children)
+        longest = min(_LOOK_EVERY if is_busy else _LOOK_IDLY, conf.get().lease / 10)
+        now = time.monotonic()
+        times = [at for child in self._board.all for at in self._times_of(child) if at > now]
+        return max(_SHORTEST_NAP, min([longest, *(at - now for at in times)]))
+
+    def _times_of(self, child: Child) -> list[float]:
+        """Return when this place may need a look."""
+        if child.state == ChildState.FREE:
+            return [self._start_after[child.number]]
+        return [at / 1e9 for slot in child.running for at in (slot.deadline, slot.cancel_deadline)]
+
+    def _kill_overdue(self) -> None:
+        is_late = self._stop_deadline is not None and time.monotonic() > self._stop_deadline
+        self._killing.kill_overdue(must_stop=self._board.stop == Stop.NOW or is_late)
 
     # -- children ---------------------------------------------------------------------------------------------------
 
@@ -110,7 +127,15 @@ class Supervisor:
         child.state = ChildState.STARTING
         sys.stdout.flush()
         sys.stderr.flush()
-        pid = os.fork()
+        # What arrives in a child before it has handlers of its own must not be handled there as it is here.
+        mask = signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
+        try:
+            pid = os.fork()
+            if not pid:
+                _ignore_signals()
+                signal.set_wakeup_fd(-1)
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         if pid:
             child.pid = pid
             return
@@ -120,13 +145,13 @@ class Supervisor:
         """The life of a child: never returns."""
         code = 1
         try:
-            _ignore_signals()
-            signal.set_wakeup_fd(-1)
             self._lifeline.hold()
+            background.start()
             if child.number == 0:
-                Maintenance(self._options, self._board, self._lifeline).run()
+                Maintenance(self._options, self._board, self._lifeline, self._bell).run()
             else:
                 _RUNNERS[child.kind](self._options, self._board, child, self._lifeline).run()
+            background.stop()
             code = 0
         except BaseException:
             logger.exception("A child of the worker failed.")
@@ -159,48 +184,8 @@ class Supervisor:
         if number == 0:
             child.clear()
         else:
-            child.state = ChildState.DEAD  # maintenance looks every tenth of a second
-
-    # -- deadlines --------------------------------------------------------------------------------------------------
-
-    def _kill_overdue(self) -> None:
-        can_tell_silence = self._has_been_awake_for(conf.get().lease / 2)
-        is_late = self._stop_deadline is not None and time.monotonic() > self._stop_deadline
-        must_stop = self._board.stop == Stop.NOW or is_late
-        for child in self._board.children:
-            if not child.is_up or child.death:
-                continue
-            if death := _overdue(child):
-                self._kill(child, death, lambda child: _overdue(child) is not None)
-            elif must_stop:
-                self._kill(child, Death.SHUTDOWN, lambda _: True)
-            elif can_tell_silence and not gives_sign(child):
-                self._kill(child, Death.SILENT, lambda child: not gives_sign(child))
-        maintenance = self._board.maintenance
-        is_silent = maintenance.is_up and maintenance.silence() > conf.get().lease / 2
-        if can_tell_silence and is_silent:
-            logger.error("The maintenance child gives no sign of life and is replaced.")
-            os.kill(maintenance.pid, signal.SIGKILL)
-
-    def _has_been_awake_for(self, seconds: float) -> bool:
-        """Tell whether this process has looked all the time: after SIGSTOP all children look silent, and are not."""
-        now = time.monotonic()
-        if now - self._looked_at > 5 * _LOOK_EVERY:
-            self._awake_since = now
-        self._looked_at = now
-        return now - self._awake_since > seconds
-
-    def _kill(self, child: Child, death: Death, is_still_due: Callable[[Child], bool]) -> None:
-        """Stop, look again, then kill or go on: without that most kills at a deadline would hit the next task."""
-        os.kill(child.pid, signal.SIGSTOP)
-        os.waitid(os.P_PID, child.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
-        if not is_still_due(child):
-            os.kill(child.pid, signal.SIGCONT)
-            return
-        for slot in child.slots:
-            slot.is_culprit = slot.overdue is not None
-        child.death = death
-        os.kill(child.pid, signal.SIGKILL)
+            child.state = ChildState.DEAD
+            self._board.maintenance.bell.ring()
 
     # -- signals ----------------------------------------------------------------------------------------------------
 
@@ -227,13 +212,8 @@ class Supervisor:
             child.bell.ring(STOP)
 
 
-def _overdue(child: Child) -> Death | None:
-    """Return why a child is to be killed for what it runs, if it is."""
-    return next((death for slot in child.slots if (death := slot.overdue)), None)
-
-
 def _ignore_signals() -> None:
     """Leave Ctrl-C, which reaches all processes of a terminal, to the supervisor. Programs of tasks still hear it."""
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+    for number in _SIGNALS:
         signal.signal(number, lambda *_: None)
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import threading
+from contextlib import closing
 from functools import partial
 
 from taskhub.capturing import Capturing
+from taskhub.context import Run
 from taskhub.engines import get_engine
 from taskhub.engines.rows import Claim
 from workers import vital
@@ -31,7 +33,8 @@ class ThreadPool:
 
     def run(self) -> None:
         """Work until the control thread says that it is over."""
-        Capturing().start()
+        capturing = Capturing()
+        capturing.start()
         worker_id = self._control.start()
         threads = [
             vital.start(partial(self._serve, number, worker_id), f"taskhub-slot-{number}")
@@ -39,10 +42,27 @@ class ThreadPool:
         ]
         for thread in threads:
             thread.join()
+        self._control.join()
+        self._shots.stop()
+        capturing.stop()
+
+    @property
+    def running(self) -> list[Run]:
+        """What runs now."""
+        return [run for run in self._control.runs if run is not None]
+
+    def interrupt(self, run: Run) -> None:
+        """Raise TaskAborted in a run; it may have to be done again."""
+        self._shots.abort(run)
+
+    def give_up(self) -> None:
+        """Let the threads end with what they run: their control thread is gone."""
+        self._control.give_up()
 
     def _serve(self, number: int, worker_id: int) -> None:
-        name = self._control.worker_name
-        self._work.serve(number, Execution(self._shots, get_engine(), worker_id, name), self._take)
+        execution = Execution(self._shots, get_engine(), worker_id, self._control.worker_name)
+        with closing(execution):
+            self._work.serve(number, execution, self._take)
 
     def _take(self) -> Claim | None:
         with self._turn:

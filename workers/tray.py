@@ -11,6 +11,7 @@ import termios
 
 _TOKEN = struct.Struct("qq")
 Token = tuple[int, int]  # (task id, claim number)
+TRAY_HOLDS = 4000  # tokens at a time; the pipe has room for some more
 END: Token = (0, 0)  # nothing more will come
 
 
@@ -29,7 +30,7 @@ class Tray:
         self._poll.register(self._read, select.POLLIN)
 
     def put(self, tokens: list[Token]) -> None:
-        """Add tokens, in their order. A token is written whole or not at all; a pipe holds 4,096 of them."""
+        """Add tokens, in their order. A token is written whole or not at all. Put no more on it than it holds."""
         packed = b"".join(_TOKEN.pack(*token) for token in tokens)
         for start in range(0, len(packed), _PAGE):
             os.write(self._write, packed[start : start + _PAGE])
@@ -57,6 +58,11 @@ class Tray:
         size = array.array("i", [0])
         fcntl.ioctl(self._read, termios.FIONREAD, size)
         return size[0] // _TOKEN.size
+
+    def close(self) -> None:
+        """Close the pipe; nobody may put or take any more."""
+        os.close(self._read)
+        os.close(self._write)
 
     def fileno(self) -> int:
         """Return the descriptor that is readable when there is a token, for an event loop."""

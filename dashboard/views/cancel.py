@@ -5,9 +5,10 @@ from __future__ import annotations
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
+from django.utils.translation import gettext
 
-from dashboard import audit, reasons
-from dashboard.access import actions_only, operators_only
+from dashboard import audit, reasons, words
+from dashboard.access import actions_only, operators_only, require
 from dashboard.permissions import Permission
 from dashboard.reading import one_task
 from taskhub import monitor
@@ -18,6 +19,7 @@ from taskhub.states import TaskState
 @operators_only(Permission.CANCEL_TASK, methods=actions_only)
 def cancel(request: HttpRequest, task_id: int) -> HttpResponse:
     task = one_task(task_id)
+    require(request, Permission.CANCEL_TASK, task.queue)
     was_asked = task.state == TaskState.RUNNING and task.cancel_requested_at is not None
     entry = audit.begin(
         request.user, "cancel", f"task {task_id}: {task.name}", reasons.given(request)
@@ -26,16 +28,22 @@ def cancel(request: HttpRequest, task_id: int) -> HttpResponse:
         state = monitor.cancel(task_id, reasons.signed(request))
     except IllegalTransition:
         now = one_task(task_id).state
-        messages.warning(request, f"Not cancelled: task {task_id} had ended already. It is {now}.")
+        audit.refuse(entry, f"it was {now}")
+        said = gettext("Not cancelled: task %(id)s had ended already. It is %(state)s.")
+        messages.warning(request, said % {"id": task_id, "state": words.state(now)})
     else:
-        audit.settle(entry, 0 if was_asked else 1)
+        audit.settle(
+            entry,
+            0 if was_asked else 1,
+            "asked to stop" if state == TaskState.RUNNING else "cancelled",
+        )
         messages.success(request, _said(task_id, state, was_asked))
     return redirect("dashboard:task", task_id)
 
 
 def _said(task_id: int, state: TaskState, was_asked: bool) -> str:
     if state == TaskState.CANCELLED:
-        return f"Task {task_id} is cancelled."
+        return gettext("Task %(id)s is cancelled.") % {"id": task_id}
     if was_asked:
-        return f"Task {task_id} runs and had been asked to stop already."
-    return f"Task {task_id} runs and was asked to stop."
+        return gettext("Task %(id)s runs and had been asked to stop already.") % {"id": task_id}
+    return gettext("Task %(id)s runs and was asked to stop.") % {"id": task_id}

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect
+from django.utils.translation import gettext
 
 from dashboard import audit, reasons
 from dashboard.access import actions_only, operators_only
+from dashboard.back import back
 from dashboard.permissions import Permission
 from taskhub import monitor
 
@@ -16,6 +17,6 @@ from taskhub import monitor
 def resume(request: HttpRequest, queue: str) -> HttpResponse:
     entry = audit.begin(request.user, "resume", f"queue {queue}", reasons.given(request))
     monitor.resume(queue)
-    audit.settle(entry, 1)
-    messages.success(request, f"{queue} goes on.")
-    return redirect("dashboard:overview")
+    audit.settle(entry, 1, "resumed")
+    messages.success(request, gettext("%(queue)s goes on.") % {"queue": queue})
+    return back(request, "dashboard:overview")

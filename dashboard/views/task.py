@@ -8,17 +8,27 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 
-from dashboard import payloads, tracebacks
+from dashboard import payloads, python, tracebacks
 from dashboard.access import operators_only
 from dashboard.attempts import SHOWN, timeline
+from dashboard.family import family
+from dashboard.graph import graph
 from dashboard.journey import journey
+from dashboard.loglines import log
 from dashboard.pages import page
 from dashboard.permissions import Permission, Rights, has
 from dashboard.reading import catalog, one_task
-from dashboard.verbs import verbs
+from dashboard.running import estimate
+from dashboard.verbs import RETRYABLE, verbs
+from dashboard.why import why
+from dashboard.words import between
 from taskhub.engines import queue_alias
-from taskhub.models import Outcome, Queue, Result, Task
+from taskhub.errors import ResultEvicted, ResultUnavailable
+from taskhub.models import Checkpoint, Outcome, Result, Task, WorkflowRun
+from taskhub.queue.kept_values import get_values
 from taskhub.states import TaskState
+
+_STEPS = 200
 
 
 @operators_only()
@@ -28,6 +38,7 @@ def task(request: HttpRequest, task_id: int) -> HttpResponse:
         _results(row).defer("value", "traceback", "message").order_by("-claim_no")[: SHOWN + 1]
     )
     shown = results[:SHOWN][::-1]
+    progress = getattr(row, "progress", None)
     context: dict[str, Any] = {
         "now": now,
         "task": row,
@@ -35,11 +46,17 @@ def task(request: HttpRequest, task_id: int) -> HttpResponse:
         "journey": journey(row, shown, now),
         "timeline": timeline(row, shown, now),
         "has_older_attempts": len(results) > SHOWN,
-        "failures_shown": [result for result in reversed(shown) if result.error_class],
         "error": _error(row, request.GET.get("attempt", "")),
         "verbs": verbs(row, Rights.of(request.user)),
-        "paused": _paused(row),
-        "progress": getattr(row, "progress", None),
+        "why": why(row, now),
+        "progress": progress,
+        "estimate": estimate(progress.fraction, between(row.started_at, now))
+        if progress is not None and row.state == TaskState.RUNNING and row.started_at
+        else "",
+        "family": family(row),
+        "graph": graph(row, _run(row)),
+        "steps": list(row.steps.all()[:_STEPS]),
+        "can_retry": row.state in RETRYABLE and has(request.user, Permission.RETRY_TASK, row.queue),
     }
     if has(request.user, Permission.VIEW_PAYLOADS):
         context |= _payloads(row, context["error"])
@@ -50,18 +67,46 @@ def _results(task: Task) -> QuerySet[Result]:
     return Result.objects.using(queue_alias()).filter(task=task)
 
 
+def _run(task: Task) -> WorkflowRun | None:
+    return (
+        WorkflowRun.objects.using(queue_alias()).filter(pk=task.workflow_id).first()
+        if task.workflow_id
+        else None
+    )
+
+
 def _payloads(task: Task, error: Result | None) -> dict[str, Any]:
     """Return what only those with `view_payloads` see."""
     entry = catalog([task.name]).get(task.name)
     context: dict[str, Any] = {
         "arguments": payloads.arguments(task, entry),
+        "python": python.call(task, entry),
         "is_masked": bool(payloads.masked_names(task, entry)),
-        "traceback": tracebacks.lines(error.traceback) if error else [],
+        "traceback": tracebacks.frames(error.traceback) if error else None,
+        "log": log(task),
+        "step_values": {
+            step.pk: payloads.result_text(step.value) for step in task.steps.all()[:_STEPS]
+        },
     }
+    checkpoint = Checkpoint.objects.using(queue_alias()).filter(task=task).first()
+    if checkpoint is not None:
+        context["checkpoint"], context["checkpoint_text"] = (
+            checkpoint,
+            payloads.result_text(checkpoint.value),
+        )
     if task.state == TaskState.SUCCEEDED:
         done = _results(task).filter(outcome=Outcome.SUCCEEDED).order_by("-claim_no").first()
-        context["result"] = payloads.result_text(done.value) if done else ""
+        context["result"] = _value_text(done) if done else ""
     return context
+
+
+def _value_text(done: Result) -> str:
+    try:
+        return payloads.result_text(
+            get_values([(done.task_id, done.claim_no, done.value)])[done.task_id]
+        )
+    except (ResultEvicted, ResultUnavailable) as error:
+        return str(error)
 
 
 def _error(task: Task, claim_no: str) -> Result | None:
@@ -70,10 +115,3 @@ def _error(task: Task, claim_no: str) -> Result | None:
     if claim_no.isascii() and claim_no.isdigit() and len(claim_no) < 10:
         failed = failed.filter(claim_no=int(claim_no))
     return failed.defer("value").first()
-
-
-def _paused(task: Task) -> Queue | None:
-    """Return the queue that holds a waiting task back because somebody paused it."""
-    if task.state != TaskState.QUEUED:
-        return None
-    return Queue.objects.using(queue_alias()).filter(name=task.queue, is_paused=True).first()

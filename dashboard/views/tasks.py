@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.utils import timezone
 
-from dashboard import keyset
+from dashboard import bulk, grammar, keyset, saved
 from dashboard.access import operators_only
+from dashboard.bulk_titles import title
 from dashboard.facets import facets
 from dashboard.filters import Filters
+from dashboard.narrowing import first_id, key, narrow, refused, window
 from dashboard.pages import page
 from dashboard.permissions import Permission, has
 from dashboard.rows import rows
@@ -20,24 +24,50 @@ from taskhub.models import Task
 
 @operators_only()
 def tasks(request: HttpRequest) -> HttpResponse:
-    filters = Filters.of(request.GET.dict())
+    query = request.GET.dict()
+    filters = Filters.of(query)
+    typed = grammar.read(query.get("q", ""))
+    filters = typed.over(filters)
     if filters.task.isdigit() and filters.task.isascii() and len(filters.task) < 19:
         return redirect("dashboard:task", int(filters.task))
-    now, with_payloads = timezone.now(), has(request.user, Permission.VIEW_PAYLOADS)
+    if typed.task_id is not None and not typed.bad:
+        return redirect("dashboard:task", typed.task_id)
+    if "q" in query and not typed.bad:
+        return redirect(f"{request.path}{filters.url()}")
+    return page(request, "tasks.html", _context(request, filters, typed), section="tasks")
+
+
+def _context(request: HttpRequest, filters: Filters, typed: grammar.Typed) -> dict[str, Any]:
+    now, may_see = timezone.now(), has(request.user, Permission.VIEW_PAYLOADS)
+    not_for_you = refused(filters, with_payloads=may_see)
+    usable = filters if not not_for_you else Filters(state=" ")  # which matches nothing
+    first = first_id(usable, now)
+    matching = _columns(narrow(monitor.tasks(), usable, now, first), may_see)
     found = keyset.read(
-        _columns(filters.narrow(monitor.tasks()), with_payloads), request.GET.dict()
+        matching, request.GET.dict(), window=window(usable), first=first, key=key(usable)
     )
-    context = {
+    return {
         "now": now,
         "filters": filters,
-        "chips": filters.chips(),
-        "facets": facets(filters, found.tasks),
-        "rows": rows(found.tasks, now, with_payloads=with_payloads),
+        "chips": filters.chips(not_for_you),
+        "bad_words": [(word, _mended(filters, word)) for word in typed.bad],
+        "typed": request.GET.get("q", "") if typed.bad else "",
+        "facets": facets(filters, found.tasks, now, first) if not not_for_you else [],
+        "rows": rows(found.tasks, now, with_payloads=may_see),
         "newer": filters.url(after=found.newer) if found.newer is not None else "",
         "older": filters.url(before=found.older) if found.older is not None else "",
+        "looked_to": found.looked_to,
+        "window": window(filters),
         "is_new": not found.tasks and not monitor.tasks().exists(),
+        "actions": [(action, title(action)) for action in bulk.recent(now)],
+        "views": saved.views(request.user),
+        "search": filters.url(),
     }
-    return page(request, "tasks.html", context, section="tasks")
+
+
+def _mended(filters: Filters, word: grammar.Word) -> str:
+    """Return the URL of the list with the word that was probably meant."""
+    return grammar.read(word.mend).over(filters).url() if word.mend else ""
 
 
 def _columns(found: QuerySet[Task], with_payloads: bool) -> QuerySet[Task]:

@@ -6,7 +6,9 @@ from django.contrib.auth import get_user_model
 from django.core.management import call_command
 from django.db import connections
 
-from taskhub import monitor
+from taskhub import monitor, schedules
+from taskhub.demo.tasks.reports import write_report
+from taskhub.demo.tasks.small import find_primes
 from taskhub.demo.tasks.waiting import SLOW_TAG
 
 LOGIN = "demo"
@@ -68,6 +70,13 @@ def migrate() -> None:
 def cancel_slow_tasks() -> None:
     """Cancel the slow tasks of earlier runs: two of them would keep both processes for minutes."""
     monitor.cancel_by_tag(SLOW_TAG, "left over from an earlier run of the demo")
+
+
+def make_schedules() -> None:
+    """Add a nightly report, and something small every two minutes; what a visitor has disabled stays so."""
+    schedules.add_cron("demo: nightly report", write_report, "0 3 * * *", overlap="skip")
+    primes = find_primes.s(below=5_000)
+    schedules.add_periodic("demo: primes", primes, 120, misfire="skip", overlap="skip")
 
 
 def make_login() -> str:

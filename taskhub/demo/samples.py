@@ -82,6 +82,24 @@ SAMPLES = (
         "A coroutine: counts primes and lets others run in between",
         tasks.find_primes.enqueue,
     ),
+    Sample(
+        "chain",
+        "sales report",
+        "A chain: reads the orders, sums them by country, reports",
+        tasks.workflows.enqueue_chain,
+    ),
+    Sample(
+        "chord",
+        "word count",
+        "A chord: counts the words of twenty texts side by side, then merges",
+        tasks.workflows.enqueue_chord,
+    ),
+    Sample(
+        "graph",
+        "shop window",
+        "A graph whose third step fails: retry it, and what was cancelled comes back",
+        tasks.workflows.enqueue_graph,
+    ),
 )
 BY_SLUG = {sample.slug: sample for sample in SAMPLES}
 

@@ -51,6 +51,7 @@ class SiteRunner:
             preparation.check_is_for_show()
             preparation.migrate()
             preparation.cancel_slow_tasks()
+            preparation.make_schedules()
             login = preparation.make_login()
             try:
                 self._start_children()

@@ -5,6 +5,7 @@ from dataclasses import asdict
 from functools import wraps
 from typing import Any, Concatenate, ParamSpec
 
+from django.apps import apps
 from django.conf import settings
 from django.core.files import File
 from django.db import transaction
@@ -102,6 +103,8 @@ def progress(request: HttpRequest, token: str) -> HttpResponse:
         "title": ticket.title,
         "token": token,
         "progress": describe(result, ticket.title),
+        "result": result,
+        "has_component": apps.is_installed("dashboard"),
         "summary": sum_up(answer),
         "rejected": answer.get("rejected", []),
         "unlisted": answer.get("rejected_count", 0) - len(answer.get("rejected", [])),

@@ -10,7 +10,7 @@ from functools import cache
 from django.db import connections
 
 from taskhub.engines import get_engine
-from taskhub.engines.wakeups import HOT_SECONDS, Kind
+from taskhub.engines.wakeups import HOT_SECONDS, Kind, Waiter
 
 _IDLE_SECONDS = 10.0
 
@@ -25,18 +25,28 @@ class News:
         self._woken_at = 0.0
         self._waiting = 0
         self._thread: threading.Thread | None = None
+        self._waiter: Waiter | None = None
         self._is_closing = False
 
     def close(self) -> None:
         """End the thread and its connection, as before a test database is destroyed; the next wait starts another."""
         thread, self._is_closing = self._thread, True
-        if thread is not None:
+        if thread is not None and thread.is_alive():
+            with self._changed:
+                if self._waiter is not None:
+                    self._waiter.interrupt()
             thread.join()
         self._is_closing = False
 
     def count(self) -> int:
         """Return how much news there has been: take it before you look, and pass it to `wait`."""
         return self._count
+
+    def stir(self) -> None:
+        """Let those who wait look again: there is something else to look for."""
+        with self._changed:
+            self._count += 1
+            self._changed.notify_all()
 
     def wait(self, seen: int, timeout: float) -> None:
         """Return when there is news after `seen`, or soon after a wake-up (it may have been one of several merged)."""
@@ -55,7 +65,7 @@ class News:
                 self._waiting -= 1
 
     def _run(self) -> None:
-        waiter = get_engine(self.alias).waiter()
+        waiter = self._waiter = get_engine(self.alias).waiter()
         try:
             idle_since = time.monotonic()
             while not self._is_closing and time.monotonic() - idle_since < _IDLE_SECONDS:
@@ -68,6 +78,8 @@ class News:
                         self._woken_at = time.monotonic()
                         self._changed.notify_all()
         finally:
+            with self._changed:
+                self._waiter = None
             waiter.close()
             get_engine(self.alias).connection.close()
 

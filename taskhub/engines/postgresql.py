@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime
+from itertools import islice
 from typing import Any
 
 from django.db import connections, transaction
@@ -14,11 +14,29 @@ from django.db.models import DateTimeField, Func
 from django.db.utils import OperationalError
 
 from taskhub import conf
-from taskhub.engines.base import INSERT_COLUMNS, INSERT_START, RESULT_COLUMNS, Engine, OnSent
-from taskhub.engines.copy_text import copy_lines
+from taskhub.engines.base import Engine
+from taskhub.engines.copy_text import copy_lines, field
 from taskhub.engines.listener import CHANNEL, Listener
+from taskhub.engines.postgresql_enqueue import (
+    COPY_END,
+    DRAW_IDS,
+    ROWS_AT_ONCE,
+    copy_of,
+    news_of,
+    statement_of,
+)
+from taskhub.engines.postgresql_finish import FINISH, FINISH_AND_NOTIFY, encode_endings
+from taskhub.engines.postgresql_link import MEET
 from taskhub.engines.prepared import Preparer
-from taskhub.engines.rows import CLAIM_COLUMNS, NOTHING, ZEROES, Claim, Ending, NewTask, Skip
+from taskhub.engines.rows import (
+    CLAIM_COLUMNS,
+    NOTHING,
+    Claim,
+    Ending,
+    Front,
+    NewTask,
+    Skip,
+)
 from taskhub.engines.wakeups import Debounce, Kind, Waiter
 from taskhub.states import FINISHED, TaskState
 
@@ -45,9 +63,27 @@ class PostgreSQL(Engine):
     def limit_waits(self, *, locks: float, statements: float | None = None) -> None:
         with self.connection.cursor() as cursor:
             cursor.execute(
-                "SELECT set_config('lock_timeout', %s, false), set_config('statement_timeout', %s, false)",
-                [str(int(locks * 1000)), str(int((statements or 0) * 1000))],
+                "SELECT set_config('lock_timeout', %s, false), set_config('statement_timeout', %s, false), "
+                "set_config('idle_in_transaction_session_timeout', %s, false)",
+                [
+                    str(int(locks * 1000)),
+                    str(int((statements or 0) * 1000)),
+                    str(max(1000, int(locks * 2000))),
+                ],
             )
+
+    cut_off = frozenset({"57014"})
+
+    @contextmanager
+    def _statement_limit(self, seconds: float) -> Iterator[None]:
+        with transaction.atomic(self.alias), self.connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT current_setting('statement_timeout'), set_config('statement_timeout', %s, true)",
+                [str(int(seconds * 1000))],
+            )
+            before = cursor.fetchone()[0]
+            yield
+            cursor.execute("SELECT set_config('statement_timeout', %s, true)", [before])
 
     def notice_dead_peers(self) -> None:
         options = connections.settings[self.alias].setdefault("OPTIONS", {})
@@ -57,40 +93,67 @@ class PostgreSQL(Engine):
     _clock_sql = "clock_timestamp()"
     _ago_sql = "clock_timestamp() - make_interval(secs => %s)"
 
+    def seconds_of(self, column: str) -> str:
+        return f"extract(epoch FROM {column})::bigint"
+
     @contextmanager
     def impatient(self, seconds: float) -> Iterator[None]:
+        is_inside = self.connection.in_atomic_block
         with transaction.atomic(self.alias):
-            with self.connection.cursor() as cursor:
-                wait = str(max(1, int(seconds * 1000)))  # 0 would mean for ever
-                cursor.execute("SELECT set_config('lock_timeout', %s, true)", [wait])
+            before = self._limit_lock_wait(seconds)
             yield
+            if is_inside:  # a rollback of the savepoint undoes it, its release does not
+                self._restore_lock_wait(before)
+
+    def _limit_lock_wait(self, seconds: float) -> Any:
+        with self.connection.cursor() as cursor:
+            cursor.execute("SELECT current_setting('lock_timeout')")
+            before = cursor.fetchone()[0]
+        self._restore_lock_wait(f"{max(1, int(seconds * 1000))}ms")  # 0 would mean for ever
+        return before
+
+    def _restore_lock_wait(self, before: Any) -> None:
+        with self.connection.cursor() as cursor:
+            cursor.execute("SELECT set_config('lock_timeout', %s, true)", [before])
 
     # -- enqueue ----------------------------------------------------------------------------------------------------
 
     def insert(self, row: NewTask) -> int:
-        payload = _payload(row)
+        payload = news_of(row)
         connection = self.connection
-        if self._should_notify(payload, connection):
-            new = self._preparer.fetch_one(connection, _INSERT_AND_NOTIFY, (*row, payload))
-        else:
-            new = self._preparer.fetch_one(connection, _INSERT, row)
-        return int(new[0])
+        is_told = bool(payload) and self._should_notify(payload, connection)
+        sql, values = statement_of(row, is_told=is_told)
+        return int(
+            self._preparer.fetch_one(connection, sql, (*values, payload) if is_told else values)[0]
+        )
 
-    def insert_many(self, rows: Sequence[NewTask], on_sent: OnSent | None = None) -> list[int]:
+    def insert_many(self, rows: Sequence[NewTask]) -> list[int]:
         """COPY, with ids drawn in advance."""
         with transaction.atomic(self.alias), self.connection.cursor() as cursor:
-            cursor.execute(_DRAW_IDS, [len(rows)])
+            cursor.execute(DRAW_IDS, [len(rows)])
             ids = sorted(cursor.fetchone()[0])
-            with self.connection.wrap_database_errors, cursor.copy(_COPY) as copy:
-                for start in range(0, len(rows), _ROWS_AT_ONCE):
-                    part = slice(start, start + _ROWS_AT_ONCE)
-                    copy.write("".join(copy_lines(ids[part], rows[part], _COPY_END)))
-                    if on_sent:
-                        on_sent(ids[part], rows[part])
+            sql, width = copy_of(rows)
+            with self.connection.wrap_database_errors, cursor.copy(sql) as copy:
+                for start in range(0, len(rows), ROWS_AT_ONCE):
+                    part = slice(start, start + ROWS_AT_ONCE)
+                    copy.write("".join(copy_lines(ids[part], rows[part], COPY_END, width)))
             if conf.get().notify:
-                for payload in sorted({_payload(row) for row in rows}):
+                for payload in sorted({news_of(row) for row in rows} - {""}):
                     cursor.execute("SELECT pg_notify(%s, %s)", [CHANNEL, payload])
         return ids
+
+    def insert_rows(
+        self, table: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]
+    ) -> None:
+        lines = ("\t".join(map(field, row)) + "\n" for row in rows)
+        sql = f"COPY {table} ({', '.join(columns)}) FROM STDIN"
+        with (
+            self.connection.wrap_database_errors,
+            self.connection.cursor() as cursor,
+            cursor.copy(sql) as copy,
+        ):
+            while part := list(islice(lines, ROWS_AT_ONCE)):
+                copy.write("".join(part))
 
     # -- claim ------------------------------------------------------------------------------------------------------
 
@@ -115,6 +178,24 @@ class PostgreSQL(Engine):
             cursor.execute(sql, [*params, worker_id])
             return self._claims(cursor.fetchall(), [queue for queue, _ in wanted])
 
+    def queued_fronts(self, queues: Iterable[tuple[str, int | None]], limit: int) -> list[Front]:
+        """See `Claiming`: one plan for all queues, of which there may be many."""
+        wanted = list(queues)
+        if not wanted:
+            return []
+        with self.connection.cursor() as cursor:
+            cursor.execute(
+                f"SELECT {self._front} FROM unnest(%s::text[], %s::int[]) AS line (of_queue, below) "
+                "CROSS JOIN LATERAL (SELECT queue, name, priority, enqueued_at, run_after FROM taskhub_task "
+                "WHERE state = 'queued' AND queue = line.of_queue AND priority < line.below "
+                f"ORDER BY {self._claim_order} LIMIT {int(limit)}) AS front {self._by_front}",
+                [
+                    [queue for queue, _ in wanted],
+                    [_ANY_PRIORITY if below is None else below for _, below in wanted],
+                ],
+            )
+            return [Front(*row) for row in cursor.fetchall()]
+
     def lock_ended(self, state: TaskState, until: datetime, limit: int) -> list[int]:
         """As the base says; a planner without statistics would read and sort all that has ended."""
         with self.connection.cursor() as cursor:
@@ -136,19 +217,21 @@ class PostgreSQL(Engine):
         if not all(ending.state in FINISHED and ending.outcome for ending in endings):
             return super().finish(worker_id, worker_name, endings)
         sql = (
-            _FINISH_AND_NOTIFY
+            FINISH_AND_NOTIFY
             if self._should_notify(Kind.FINISHED.value, self.connection)
-            else _FINISH
+            else FINISH
         )
-        rows = _ENCODE([_finish_row(ending) for ending in endings])
-        with self._savepoint(), self.connection.cursor() as cursor:
-            cursor.execute(sql, [rows, worker_id, worker_id, worker_name])
+        with self.connection.cursor() as cursor:
+            cursor.execute(sql, [encode_endings(endings), worker_id, worker_id, worker_name])
             held = set(cursor.fetchall())
         return [ending for ending in endings if (ending.task_id, ending.claim_no) in held]
 
-    def _savepoint(self) -> AbstractContextManager[Any]:
-        """Guard the caller's transaction; a statement outside of one is a transaction of its own."""
-        return transaction.atomic(self.alias) if self.connection.in_atomic_block else nullcontext()
+    def meet(self, ids: Sequence[int], limit: int) -> bool:
+        """As the base says; one statement, which tells of what it did."""
+        sql = MEET.format(limit=int(limit), move=self._move_sql("n"))
+        with self.connection.cursor() as cursor:
+            cursor.execute(sql, [list(ids), conf.get().notify])
+            return bool(cursor.fetchone()[0] < limit)
 
     # -- wake-up ----------------------------------------------------------------------------------------------------
 
@@ -160,6 +243,12 @@ class PostgreSQL(Engine):
     def waiter(self) -> Waiter:
         return Listener(self.alias) if conf.get().notify else super().waiter()
 
+    def change_mark(self) -> object:
+        # Which transactions have ended, of the whole server: it reads no table.
+        with self.connection.cursor() as cursor:
+            cursor.execute("SELECT pg_current_snapshot()::text")
+            return cursor.fetchone()[0]
+
     def _should_notify(self, payload: str, connection: BaseDatabaseWrapper) -> bool:
         # Inside a transaction nobody knows when it commits, so nothing may be left out; PostgreSQL merges repetitions.
         return conf.get().notify and (
@@ -169,8 +258,10 @@ class PostgreSQL(Engine):
     # -- errors -----------------------------------------------------------------------------------------------------
 
     conflicts = frozenset({"40001", "40P01", "55P03"})
+    lock_timeouts = frozenset({"55P03"})
+    duplicate = "23505"
     # By class: connection, insufficient resources, operator intervention; and read-only (failover).
-    troubles = frozenset({"08", "53", "57", "25006"})
+    troubles = frozenset({"08", "53", "57", "25006", "25P03"})
 
     def code_of(self, error: BaseException) -> str:
         cause = error.__cause__
@@ -186,6 +277,8 @@ class PostgreSQL(Engine):
         return super().is_transient(error) or self.code_of(error)[:2] in self.troubles
 
 
+_ANY_PRIORITY = 1000  # above the highest
+
 # A dead network is noticed after some 20 s instead of hours; seconds, but for the last: milliseconds.
 _KEEPALIVE = {
     "keepalives_idle": 10, "keepalives_interval": 3, "keepalives_count": 3, "tcp_user_timeout": 20_000,
@@ -193,71 +286,4 @@ _KEEPALIVE = {
 }  # fmt: skip
 
 
-def _payload(row: NewTask) -> str:
-    return f"{_KINDS[row.state]} {row.queue}"
-
-
-# By plain strings: members of an Enum are slow to look up on Python 3.11.
-_KINDS = {
-    TaskState.QUEUED.value: Kind.QUEUED.value,
-    TaskState.PENDING.value: Kind.DUE_EARLIER.value,
-}
-
-
 _CLAIM_COLUMNS = ", ".join(CLAIM_COLUMNS)
-_INSERT = (
-    f"INSERT INTO taskhub_task ({', '.join(INSERT_COLUMNS)}) VALUES ({INSERT_START}) RETURNING id"
-)
-_INSERT_AND_NOTIFY = f"WITH new AS ({_INSERT}) SELECT id, pg_notify('{CHANNEL}', %s) FROM new"
-# The sequence is looked up once and not for each id.
-_DRAW_IDS = (
-    "SELECT array_agg(nextval(sequence)) FROM generate_series(1, %s), "
-    "(SELECT pg_get_serial_sequence('taskhub_task', 'id')::regclass AS sequence OFFSET 0) AS looked_up"
-)
-_COPY = f"COPY taskhub_task (id, {', '.join(INSERT_COLUMNS)}) FROM STDIN"
-_COPY_END = "\t".join([*["0"] * len(ZEROES), ""])  # as INSERT_START ends
-_ROWS_AT_ONCE = 500
-
-_FINISH_TYPES = {
-    "id": "bigint", "claim_no": "int", "state": "text", "outcome": "text", "started_at": "timestamptz",
-    "finished_at": "timestamptz", "value": "text", "failures": "int", "losses": "int", "interruptions": "int",
-    "reason": "text", "error_class": "text", "message": "text", "traceback": "text", "fingerprint": "text",
-}  # fmt: skip
-
-
-def _finish_row(ending: Ending) -> dict[str, Any]:
-    """Return the fields of an ending as JSON; what is absent is empty."""
-    row = {
-        "id": ending.task_id, "claim_no": ending.claim_no, "state": ending.state, "outcome": ending.outcome,
-        "started_at": ending.started_at.isoformat(), "finished_at": ending.finished_at.isoformat(),
-    }  # fmt: skip
-    return row | {name: value for name in _OPTIONAL if (value := getattr(ending, name))}
-
-
-_OPTIONAL = list(_FINISH_TYPES)[6:]
-_ENCODE = json.JSONEncoder(ensure_ascii=False, check_circular=False).encode
-
-# Rows are locked in the order of their ids before they are written; a Result is written only where the fence held.
-_FINISH = f"""
-WITH ended AS MATERIALIZED (
-    SELECT * FROM json_to_recordset(%s) AS ended({", ".join(map(" ".join, _FINISH_TYPES.items()))})
-), held AS MATERIALIZED (
-    SELECT id, claim_no, attempt FROM taskhub_task
-    WHERE id = ANY(ARRAY(SELECT id FROM ended)) AND state = 'running' AND worker_id = %s ORDER BY id FOR UPDATE
-), fenced AS MATERIALIZED (
-    SELECT ended.*, held.attempt FROM ended JOIN held USING (id, claim_no)
-), written AS (
-    UPDATE taskhub_task AS task SET
-        state = fenced.state, started_at = fenced.started_at, finished_at = fenced.finished_at,
-        failures = task.failures + coalesce(fenced.failures, 0), losses = task.losses + coalesce(fenced.losses, 0),
-        interruptions = task.interruptions + coalesce(fenced.interruptions, 0),
-        reason = coalesce(nullif(fenced.reason, ''), task.reason), unique_lock = NULL, worker_id = NULL
-    FROM fenced WHERE task.id = fenced.id
-), recorded AS (
-    INSERT INTO taskhub_result ({", ".join(RESULT_COLUMNS)})
-    SELECT id, claim_no, attempt, outcome, value::jsonb, coalesce(error_class, ''), coalesce(message, ''),
-        coalesce(traceback, ''), coalesce(fingerprint, ''), %s, %s, started_at, finished_at FROM fenced
-)
-SELECT id, claim_no FROM fenced"""
-# One notification a statement: the lateral row is computed once.
-_FINISH_AND_NOTIFY = f"{_FINISH}, pg_notify('{CHANNEL}', '{Kind.FINISHED} ')"

@@ -10,7 +10,10 @@ from taskhub.states import TaskState, WaitsFor
 
 
 class NewTask(NamedTuple):
-    """The columns of a task as it is born, in the order of the INSERT. JSON columns are text."""
+    """The columns of a task as it is born, in the order of the INSERT. JSON columns are text.
+
+    Those from `ties` on stay out of the INSERT of a task that has none of them.
+    """
 
     name: str
     queue: str
@@ -29,7 +32,19 @@ class NewTask(NamedTuple):
     position: int
     unmet: int
     unique_lock: str | None
+    ties: int = 0
+    parent_id: int | None = None
+    workflow_id: int | None = None
+    inputs: str | None = None
+    waits_key: str | None = None
+    concurrency_key: str | None = None
+    fair_key: str | None = None
+    unique_key: str | None = None
+    unique_until: datetime | None = None
 
+
+PLAIN = NewTask._fields.index("ties")  # so many columns every task has
+UNTIED = tuple(NewTask._field_defaults.values())
 
 # The columns that a birth leaves at their start value and that have no NULL.
 ZEROES = ("attempt", "failures", "losses", "interruptions", "claim_no")
@@ -52,6 +67,7 @@ class Claim(NamedTuple):
     losses: int
     interruptions: int
     max_retries: int
+    ties: int
     enqueued_at: datetime
     run_after: datetime | None
 
@@ -63,7 +79,8 @@ class Claim(NamedTuple):
     @property
     def ready_at(self) -> datetime:
         """When it could first have been claimed: from then on it has waited for a worker."""
-        return _ready_at(self.enqueued_at, self.run_after)
+        enqueued_at, run_after = self.enqueued_at, self.run_after
+        return run_after if run_after is not None and run_after > enqueued_at else enqueued_at
 
     @property
     def order(self) -> tuple[int, int, int]:
@@ -74,30 +91,39 @@ class Claim(NamedTuple):
 CLAIM_COLUMNS = Claim._fields
 
 
-class QueuedTask(NamedTuple):
-    """A task that waits for a worker, in few words."""
+class Front(NamedTuple):
+    """Queued tasks of one priority and name at the front of a queue.
+
+    `ready_at` is since when the first of them could have been claimed.
+    """
 
     queue: str
     name: str
     priority: int
-    enqueued_at: datetime
-    run_after: datetime | None
-
-    @property
-    def ready_at(self) -> datetime:
-        """When it could first have been claimed."""
-        return _ready_at(self.enqueued_at, self.run_after)
+    number: int
+    ready_at: datetime
 
 
-def _ready_at(enqueued_at: datetime, run_after: datetime | None) -> datetime:
-    return run_after if run_after is not None and run_after > enqueued_at else enqueued_at
+class Upcoming(NamedTuple):
+    """What maintenance has to do next: seconds until a task is due, and until one expires; 0 or less is overdue.
+
+    None where nothing waits for its time, or nothing expires. `is_untold`: dependents have yet to hear of an end.
+    """
+
+    due: float | None
+    overdue: float | None
+    is_untold: bool
 
 
 class Skip(NamedTuple):
-    """What a claimant leaves to others: tasks by their names, and by the pool that they ask for."""
+    """What a claimant leaves to others: tasks by their names, and by the pool that they ask for.
+
+    Of the pools in `risky` it leaves those that have a loss on their record; "" is the pool of tasks that ask for none.
+    """
 
     names: Sequence[str] = ()
     pools: Sequence[str] = ()
+    risky: Sequence[str] = ()
 
 
 NOTHING = Skip()
@@ -128,6 +154,8 @@ class Ending(NamedTuple):
     losses: int = 0
     interruptions: int = 0
     reason: str = ""
+    ties: int = 0
+    result_ttl: float | None = None  # seconds for which a value is kept outside the database
 
     @property
     def waits_for(self) -> WaitsFor:

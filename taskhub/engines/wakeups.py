@@ -19,6 +19,7 @@ class Kind(StrEnum):
     DUE_EARLIER = "due"  # a task was enqueued that becomes due before those known
     FINISHED = "finished"  # a task ended
     CANCEL = "cancel"  # somebody asked to cancel a running task
+    SCHEDULE = "schedule"  # a schedule was changed
     CONTROL = "control"  # a queue was paused or resumed, a worker was told something
     ANY = "any"  # something changed, or nothing did: look
 

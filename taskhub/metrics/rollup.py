@@ -10,7 +10,7 @@ from django.db.models import Exists, OuterRef, QuerySet
 from taskhub import conf
 from taskhub.engines import Engine, get_engine
 from taskhub.metrics.tally import DAY, HOUR, MINUTE, add_to_rows, grouped
-from taskhub.models import MetricBucket, MetricWriter
+from taskhub.models import MetricBucket, MetricWriter, OldestWait
 
 BATCH = 500  # rows
 ALL = 0  # the writer of what is rolled up
@@ -79,7 +79,12 @@ def _forget(engine: Engine, limit: int) -> int:
             old = _buckets(engine).filter(writer=ALL, seconds=seconds, start_at__lt=until)
             if ids := list(old.order_by("start_at").values_list("pk", flat=True)[:limit]):
                 return _delete(engine, ids)
-    return 0
+        if keep.minutes is None:
+            return 0
+        until = engine.now() - timedelta(seconds=MINUTE + keep.minutes)
+        old_waits = OldestWait.objects.using(engine.alias).filter(start_at__lt=until)
+        ids = list(old_waits.order_by("start_at").values_list("pk", flat=True)[:limit])
+        return OldestWait.objects.filter(pk__in=ids)._raw_delete(engine.alias) if ids else 0
 
 
 def _forget_writers(engine: Engine, limit: int) -> int:

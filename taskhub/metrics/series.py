@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from math import ceil
 
-from django.db.models import Q
-
 from taskhub.engines import get_engine
+from taskhub.engines.metrics import measured
+from taskhub.metrics import histogram
 from taskhub.metrics.histogram import quantile
-from taskhub.metrics.tally import DAY, HOUR, MINUTE, Tally, floor, moment
-from taskhub.models import MetricBucket
+from taskhub.metrics.tally import DAY, HOUR, MINUTE, floor, moment
 
 MOST_POINTS = 20_000
 
@@ -23,6 +24,7 @@ class Point:
 
     start_at: datetime
     counts: Mapping[str, int] = field(default_factory=dict)  # by outcome
+    queues: Mapping[str, Mapping[str, int]] = field(default_factory=dict)  # the same of each queue
     wait_p50: float | None = None
     wait_p95: float | None = None
     run_p50: float | None = None
@@ -58,37 +60,51 @@ def series(
             f"{len(starts)} points of {seconds} s from {since:%Y-%m-%d %H:%M}; expected {MOST_POINTS} at most: "
             "ask for longer spans or a later beginning."
         )
-    totals, counts = _read(starts, queue, name)
-    return [_point(start, counts.get(start, {}), totals.get(start)) for start in starts]
+    spans = _read(starts, queue, name)
+    return [
+        spans[start].point(start) if start in spans else Point(moment(start)) for start in starts
+    ]
 
 
-def _read(
-    starts: range, queue: str | None, name: str | None
-) -> tuple[dict[int, Tally], dict[int, dict[str, int]]]:
-    """Return all attempts of each span, and how many there were of each outcome."""
+class _Span:
+    """What the rows of one span come to: attempts by outcome, all and of each queue, and the histograms as stored."""
+
+    __slots__ = ("counts", "queues", "runs", "waits")
+
+    def __init__(self) -> None:
+        self.counts: dict[str, int] = {}
+        self.queues: dict[str, dict[str, int]] = {}
+        self.waits: list[str] = []
+        self.runs: list[str] = []
+
+    def point(self, start: int) -> Point:
+        waits, runs = _sum(self.waits), _sum(self.runs)
+        return Point(
+            moment(start), self.counts, self.queues, quantile(waits, 0.5), quantile(waits, 0.95),
+            quantile(runs, 0.5), quantile(runs, 0.95),
+        )  # fmt: skip
+
+
+def _read(starts: range, queue: str | None, name: str | None) -> dict[int, _Span]:
+    """Return what was measured in each span."""
     seconds = starts.step
     stored = next(span for span in (DAY, HOUR, MINUTE) if seconds % span == 0)
-    rows = MetricBucket.objects.using(get_engine().alias).filter(
-        Q(seconds=stored, writer=0) | Q(seconds=MINUTE, writer__gt=0),
-        start_at__gte=moment(starts.start),
-        start_at__lt=moment(starts.stop),
-        **({} if queue is None else {"queue": queue}),
-        **({} if name is None else {"name": name}),
-    )
-    totals: dict[int, Tally] = {}
-    counts: dict[int, dict[str, int]] = {}
-    for row in rows.iterator():
-        start = floor(int(row.start_at.timestamp()), seconds)
-        totals.setdefault(start, Tally()).add_row(row)
-        outcomes = counts.setdefault(start, {})
-        outcomes[row.outcome] = outcomes.get(row.outcome, 0) + row.count
-    return totals, counts
+    engine, since, until = get_engine(), moment(starts.start), moment(starts.stop)
+    spans: defaultdict[int, _Span] = defaultdict(_Span)
+    for at, of_queue, outcome, count, waits, runs in measured(
+        engine, since, until, stored, queue, name
+    ):
+        span = spans[floor(at, seconds)]
+        for counts in (span.counts, span.queues.setdefault(of_queue, {})):
+            counts[outcome] = counts.get(outcome, 0) + count
+        span.waits.append(waits)
+        span.runs.append(runs)
+    return spans
 
 
-def _point(start: int, counts: Mapping[str, int], total: Tally | None) -> Point:
-    if total is None:
-        return Point(moment(start))
-    return Point(
-        moment(start), counts, quantile(total.waits, 0.5), quantile(total.waits, 0.95),
-        quantile(total.runs, 0.5), quantile(total.runs, 0.95),
-    )  # fmt: skip
+def _sum(stored: Sequence[str]) -> list[int]:
+    """Add histograms up; their JSON is read at once, as there are thousands of them."""
+    total = histogram.empty()
+    for one in json.loads(f"[{','.join(stored)}]"):
+        histogram.add_json(total, one)
+    return total

@@ -1,4 +1,4 @@
-"""AuditEntry: who did what, to how many, why."""
+"""AuditEntry: who did what, to how many, why, with what result."""
 
 from django.db import models
 
@@ -13,6 +13,9 @@ class AuditEntry(models.Model):
     target = models.CharField(max_length=300)
     count = models.PositiveIntegerField(default=0)
     reason = models.CharField(max_length=500, default="", blank=True)
+    result = models.CharField(
+        max_length=300, default="", blank=True, help_text="What came of it; empty while it goes on."
+    )
 
     class Meta:
         verbose_name = "audit entry"

@@ -1,4 +1,4 @@
-"""MetricBucket: how many attempts ended in a span of time, and how long they waited and ran."""
+"""Metrics: how many attempts ended in a span of time, how long they waited and ran, and what still waited."""
 
 from django.db import models
 
@@ -40,6 +40,23 @@ class MetricBucket(models.Model):
 
     def __str__(self) -> str:
         return f"{self.count} × {self.name} {self.outcome} from {self.start_at:%Y-%m-%d %H:%M}"
+
+
+class OldestWait(models.Model):
+    """How long the task that had waited longest in a queue had waited when a worker looked, in one minute."""
+
+    start_at = models.DateTimeField(help_text="When the minute began.")
+    queue = models.CharField(max_length=100)
+    seconds = models.FloatField()
+
+    class Meta:
+        verbose_name = "oldest wait"
+        constraints = [
+            models.UniqueConstraint(fields=["start_at", "queue"], name="taskhub_oldestwait_once"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.seconds:.0f} s in {self.queue} at {self.start_at:%Y-%m-%d %H:%M}"
 
 
 class MetricWriter(models.Model):

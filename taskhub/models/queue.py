@@ -9,7 +9,16 @@ class Queue(models.Model):
     name = models.CharField(max_length=100, primary_key=True)
     is_paused = models.BooleanField(default=False)
     paused_at = models.DateTimeField(null=True, blank=True)
+    paused_until = models.DateTimeField(
+        null=True, blank=True, help_text="When workers resume it by themselves; empty: never."
+    )
     pause_reason = models.CharField(max_length=500, default="", blank=True)
+    max_size = models.PositiveIntegerField(
+        null=True, blank=True, help_text="More waiting tasks than these are refused: QueueFull."
+    )
+    rate = models.CharField(
+        max_length=20, default="", blank=True, help_text="How many may start: 100/m, 5/s, 1000/h."
+    )
 
     class Meta:
         verbose_name = "queue"

@@ -1,6 +1,7 @@
 """Result: one row per attempt that ended."""
 
 from django.db import models
+from django.db.models import Q
 
 from taskhub.models.task import Task
 
@@ -62,6 +63,20 @@ class Result(models.Model):
     class Meta:
         verbose_name = "result"
         ordering = ["task_id", "claim_no"]
+        indexes = [
+            # Errors by their origin: how many, the first, the last. Attempts that succeed are in neither of these two.
+            models.Index(
+                fields=["fingerprint", "finished_at"],
+                name="taskhub_result_group",
+                condition=Q(fingerprint__gt=""),
+            ),
+            # The newest errors, whatever their origin: the dashboard groups as many of them as it reads.
+            models.Index(
+                fields=["finished_at", "fingerprint"],
+                name="taskhub_result_error",
+                condition=Q(fingerprint__gt=""),
+            ),
+        ]
         constraints = [
             # The second lock on the door of "recorded once", and the index by which a task finds its results.
             models.UniqueConstraint(fields=["task", "claim_no"], name="taskhub_result_once"),

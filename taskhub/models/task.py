@@ -39,12 +39,13 @@ class Task(models.Model):
     started_at = models.DateTimeField(null=True)
     finished_at = models.DateTimeField(null=True)
 
-    attempt = models.PositiveIntegerField(default=0)
-    max_retries = models.PositiveSmallIntegerField(default=3)
-    failures = models.PositiveIntegerField(default=0)
-    losses = models.PositiveSmallIntegerField(default=0)
-    interruptions = models.PositiveSmallIntegerField(default=0)
-    claim_no = models.PositiveIntegerField(default=0)
+    # Not the Positive ones, each of which costs every INSERT a check: what counts only rises.
+    attempt = models.IntegerField(default=0)
+    max_retries = models.SmallIntegerField(default=3)
+    failures = models.IntegerField(default=0)
+    losses = models.SmallIntegerField(default=0)
+    interruptions = models.SmallIntegerField(default=0)
+    claim_no = models.IntegerField(default=0)
     worker = models.ForeignKey(
         "taskhub.Worker",
         null=True,
@@ -68,6 +69,40 @@ class Task(models.Model):
     unmet = models.PositiveIntegerField(default=0, help_text="Tasks that it still waits for.")
     unique_lock = models.CharField(  # noqa: DJ001  # NULLs do not collide
         max_length=255, null=True, help_text="The unique key while it is taken."
+    )
+
+    # Few tasks have what follows: the INSERT of those that have not names no column from here on.
+    ties = models.SmallIntegerField(
+        db_default=0, help_text="What ties it to other tasks: see states.Tie."
+    )
+    parent = models.ForeignKey(
+        "self",
+        null=True,
+        on_delete=models.DO_NOTHING,
+        db_constraint=False,
+        db_index=False,
+        related_name="children",
+        help_text="The task that spawned it.",
+    )
+    workflow = models.ForeignKey(
+        "taskhub.WorkflowRun",
+        null=True,
+        on_delete=models.DO_NOTHING,
+        db_constraint=False,
+        db_index=False,
+        related_name="tasks",
+    )
+    inputs = models.JSONField(null=True, help_text="How the values of its needs become arguments.")
+    waits_key = models.CharField(  # noqa: DJ001
+        max_length=210, null=True, help_text="The slot or rate that it waits for."
+    )
+    concurrency_key = models.CharField(max_length=200, null=True)  # noqa: DJ001
+    fair_key = models.CharField(max_length=100, null=True)  # noqa: DJ001
+    unique_key = models.CharField(  # noqa: DJ001
+        max_length=255, null=True, help_text="The key that a retry must take again."
+    )
+    unique_until = models.DateTimeField(
+        null=True, help_text="Until then the key stays taken, also when the task has ended."
     )
 
     class Meta:
@@ -105,6 +140,46 @@ class Task(models.Model):
                 name="taskhub_task_finished",
                 condition=Q(finished_at__isnull=False),
             ),
+            # Who waits for a slot or a token, first come by claim order.
+            models.Index(
+                F("waits_key"),
+                F("priority").desc(),
+                F("position"),
+                F("id"),
+                name="taskhub_task_gate",
+                condition=Q(waits_key__isnull=False),
+            ),
+            # The children of a task, and the tasks of a workflow.
+            models.Index(
+                fields=["parent"], name="taskhub_task_parent", condition=Q(parent__isnull=False)
+            ),
+            models.Index(
+                fields=["workflow", "state"],
+                name="taskhub_task_workflow",
+                condition=Q(workflow__isnull=False),
+            ),
+            # The last turn of each tenant, among the queued tasks of a queue and among those before a gate.
+            models.Index(
+                fields=["fair_key", "queue", "priority", "waits_key", "position"],
+                name="taskhub_task_fair",
+                condition=Q(fair_key__isnull=False)
+                & (Q(state=TaskState.QUEUED) | Q(waits_key__isnull=False)),
+            ),
+            # Who holds the slots of a concurrency key; as small as the sum of the limits.
+            models.Index(
+                fields=["concurrency_key"],
+                name="taskhub_task_slot",
+                condition=Q(
+                    concurrency_key__isnull=False,
+                    state__in=[TaskState.QUEUED, TaskState.RUNNING],
+                ),
+            ),
+            # What a queue holds beside its queued tasks: for its size, and for lists of those that wait.
+            models.Index(
+                fields=["queue", "state"],
+                name="taskhub_task_waiting",
+                condition=Q(state__in=[TaskState.PENDING, TaskState.RETRYING]),
+            ),
         ]
         constraints = [
             models.UniqueConstraint(
@@ -134,8 +209,12 @@ class Task(models.Model):
                     state=TaskState.PENDING, waits_for=WaitsFor.TIME, run_after__isnull=False
                 )
                 | Q(state=TaskState.PENDING, waits_for=WaitsFor.TASKS, unmet__gt=0)
-                | Q(state=TaskState.PENDING, waits_for=WaitsFor.SLOT)
                 | Q(state=TaskState.RETRYING, waits_for=WaitsFor.TIME, run_after__isnull=False)
+                | Q(
+                    state__in=[TaskState.PENDING, TaskState.RETRYING],
+                    waits_for__in=[WaitsFor.SLOT, WaitsFor.RATE],
+                    waits_key__isnull=False,
+                )
                 | (
                     ~Q(state__in=[TaskState.PENDING, TaskState.RETRYING])
                     & Q(waits_for=WaitsFor.NOTHING)

@@ -13,12 +13,21 @@ class WorkerKind(models.TextChoices):
     ASYNC = "async"
 
 
+class WorkerOrder(models.TextChoices):
+    """What an operator has told a worker to do."""
+
+    WORK = ""
+    QUIET = "quiet"  # claim nothing more until told to work again
+    STOP = "stop"  # end, as after SIGTERM
+
+
 class Worker(models.Model):
     """One process. A child names its worker in `parent`; tasks are held by children.
 
     `heartbeat_at` is the database's clock, written by the maintenance child for those that give a sign of life.
     `stopped_at` is set when the process has left or was found dead. The statistics come with the heartbeat; those of a
-    worker are the sums over all children that it has had.
+    worker are the sums over all children that it has had. `order` is the operator's; the worker reads it with each
+    heartbeat, and when it is woken.
     """
 
     parent = models.ForeignKey("self", null=True, on_delete=models.CASCADE, related_name="children")
@@ -36,6 +45,10 @@ class Worker(models.Model):
     heartbeat_at = models.DateTimeField()
     stopped_at = models.DateTimeField(null=True)
     is_lost = models.BooleanField(default=False)
+    order = models.CharField(
+        max_length=5, choices=WorkerOrder.choices, default=WorkerOrder.WORK, blank=True
+    )
+    ordered_at = models.DateTimeField(null=True)
 
     busy = models.PositiveIntegerField(default=0, help_text="Slots that run a task.")
     processed = models.BigIntegerField(default=0, help_text="Attempts that ended here.")

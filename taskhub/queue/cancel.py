@@ -12,8 +12,9 @@ from taskhub.engines.wakeups import Kind
 from taskhub.errors import IllegalTransition
 from taskhub.models import Task
 from taskhub.queue.announce import announce_finished
+from taskhub.queue.settle import settle
 from taskhub.queue.transition import in_batches, move, tasks
-from taskhub.states import LIVE, TaskState
+from taskhub.states import LIVE, WAITING, TaskState
 from taskhub.text import storable
 
 
@@ -36,11 +37,6 @@ def cancel(task_id: int, reason: str = "") -> TaskState:
     )
 
 
-def cancel_by_tag(tag: str, reason: str = "") -> int:
-    """Cancel all live tasks with this tag; return how many were cancelled or asked to stop."""
-    return cancel_where(tasks().filter(tags__name=tag), reason)
-
-
 def cancel_where(
     chosen: QuerySet[Task], reason: str = "", *, states: Collection[TaskState] = LIVE
 ) -> int:
@@ -58,14 +54,22 @@ def _cancel(ids: list[int], reason: str, states: Collection[TaskState]) -> int:
     """Look at the tasks under their locks: what runs now may wait in a moment, and the reverse."""
     engine = get_engine()
     with transaction.atomic(engine.alias):
-        live = tasks().filter(id__in=ids, state__in=sorted(states)).order_by("id")
-        rows = list(live.select_for_update().values_list("id", "state", "cancel_requested_at"))
+        # By their ids alone: with the states in it, MySQL may lock along another index, in another order than others.
+        locked = tasks().filter(id__in=ids).order_by("id").select_for_update()
+        rows = [
+            row
+            for row in locked.values_list("id", "state", "cancel_requested_at")
+            if row[1] in states
+        ]
         waiting = [task_id for task_id, state, _ in rows if state != TaskState.RUNNING]
         asked = [task_id for task_id, state, at in rows if state == TaskState.RUNNING and not at]
         if waiting:
             move(tasks().filter(id__in=waiting), TaskState.CANCELLED, reason=reason)
+            settle(engine, waiting)
             announce_finished(waiting)
         if asked:
             tasks().filter(id__in=asked).update(cancel_requested_at=engine.clock(), reason=reason)
             engine.notify(Kind.CANCEL)
-    return len(waiting) + len(asked)
+    children = tasks().filter(parent_id__in=[*waiting, *asked])
+    why = reason or "the task that spawned it was cancelled"
+    return len(waiting) + len(asked) + cancel_where(children, why, states=WAITING)

@@ -5,13 +5,18 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 
+from django.db import transaction
 from django.db.utils import Error
 
 from taskhub.engines import Engine
 from taskhub.engines.rows import Ending
 from taskhub.errors import ResultNotStorable
 from taskhub.models import Outcome
-from taskhub.states import TaskState
+from taskhub.queue.dependents import tell_of_success
+from taskhub.queue.kept_values import put_values, tell_backend
+from taskhub.queue.settle import settle
+from taskhub.result_backends import get_result_backend
+from taskhub.states import TaskState, Tie
 from taskhub.text import storable
 
 logger = logging.getLogger("taskhub.queue")
@@ -33,7 +38,7 @@ def finish(
     if not endings:
         return []
     try:
-        recorded = engine.finish(worker_id, worker_name, endings)
+        recorded = record(engine, worker_id, worker_name, endings)
     except (Error, ValueError) as error:  # drivers raise the latter for text that cannot be encoded
         if engine.is_transient(error):
             raise
@@ -56,6 +61,48 @@ def finish(
     return recorded
 
 
+def record(
+    engine: Engine, worker_id: int, worker_name: str, endings: Sequence[Ending]
+) -> list[Ending]:
+    """Record endings and, in the same transaction, what follows from them; return those whose fence held.
+
+    Their values are with the result backend first: no task is on record as succeeded before its value is there.
+    """
+    backend = get_result_backend()
+    if backend.keeps_values:
+        endings = put_values(backend, endings)
+    recorded = _record(engine, worker_id, worker_name, endings)
+    if backend.is_told:
+        tell_backend(backend, recorded)
+    return recorded
+
+
+def _record(
+    engine: Engine, worker_id: int, worker_name: str, endings: Sequence[Ending]
+) -> list[Ending]:
+    is_plain = not any(ending.ties or ending.outcome is None for ending in endings)
+    if is_plain and not engine.is_in_transaction():
+        return engine.finish(worker_id, worker_name, endings)
+    with transaction.atomic(engine.alias):
+        recorded = engine.finish(worker_id, worker_name, endings)
+        if is_plain:
+            return recorded
+        left = [ending for ending in recorded if ending.state != TaskState.QUEUED]
+        simple = [ending.task_id for ending in left if _is_simple(ending)]
+        if simple:
+            tell_of_success(engine, simple)
+        others = [ending.task_id for ending in left if ending.task_id not in set(simple)]
+        if others:
+            settle(engine, others)
+    return recorded
+
+
+def _is_simple(ending: Ending) -> bool:
+    """Tell whether nothing follows but that dependents hear of a success."""
+    return ending.state == TaskState.SUCCEEDED and 0 < ending.ties <= _SIMPLE
+
+
+_SIMPLE = int(Tie.DEPENDENTS | Tie.VALUES)
 _NOT_STORABLE = f"{ResultNotStorable.__module__}.{ResultNotStorable.__qualname__}"
 
 

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 
 from taskhub.engines import Engine
 from taskhub.models import Progress
+from taskhub.queue.kept_values import tell_progress
+from taskhub.result_backends import get_result_backend
 
 
 def write_progress(engine: Engine, reports: Mapping[int, tuple[float, str]]) -> None:
@@ -22,3 +24,6 @@ def write_progress(engine: Engine, reports: Mapping[int, tuple[float, str]]) -> 
         update_fields=["fraction", "message", "updated_at"],
         unique_fields=unique,
     )
+    backend = get_result_backend()
+    if backend.is_told:
+        tell_progress(backend, reports)

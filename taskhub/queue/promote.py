@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from django.db import transaction
-
 from taskhub.engines import get_engine
-from taskhub.engines.wakeups import Kind
-from taskhub.queue.transition import BATCH, move, tasks
+from taskhub.engines.rows import Upcoming
+from taskhub.queue.admit import admit
+from taskhub.queue.transition import BATCH, tasks
 from taskhub.states import TaskState, WaitsFor
 
 
@@ -16,21 +15,10 @@ def promote_due() -> int:
     ids = engine.due_ids(BATCH)
     if not ids:
         return 0
-    with transaction.atomic(engine.alias):
-        moved = move(
-            tasks().filter(id__in=ids, waits_for=WaitsFor.TIME, run_after__lte=engine.clock()),
-            TaskState.QUEUED, sources={TaskState.PENDING, TaskState.RETRYING}, wait=False,
-        )  # fmt: skip
-        if engine.has_wakeups and moved:
-            queues = tasks().filter(id__in=moved).order_by("queue").values_list("queue", flat=True)
-            for queue in queues.distinct():
-                engine.notify(Kind.QUEUED, queue)
-    return len(moved)
+    due = tasks().filter(id__in=ids, waits_for=WaitsFor.TIME, run_after__lte=engine.clock())
+    return len(admit(due, sources={TaskState.PENDING, TaskState.RETRYING}, wait=False))
 
 
-def upcoming() -> tuple[float | None, float | None]:
-    """Return the seconds until the next task is due, and until the next waiting one expires (0 or less: overdue).
-
-    None where nothing waits for its time, or nothing expires.
-    """
+def upcoming() -> Upcoming:
+    """Return what is to be done next: see `Upcoming`."""
     return get_engine().upcoming()

@@ -6,12 +6,28 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import timedelta
 
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import Exists, OuterRef, QuerySet, Value
+from django.db.models.functions import Concat
 
 from taskhub import conf
 from taskhub.engines import Engine, get_engine
-from taskhub.models import Checkpoint, LogLine, Progress, Result, Task, TaskTag, Worker
+from taskhub.models import (
+    Checkpoint,
+    Dependency,
+    LogLine,
+    Progress,
+    Result,
+    Slot,
+    Step,
+    Task,
+    TaskTag,
+    Worker,
+    WorkflowRun,
+)
+from taskhub.queue.kept_values import forget_values
 from taskhub.queue.transition import BATCH, tasks
+from taskhub.result_backends import get_result_backend
+from taskhub.result_backends.base import Fence
 from taskhub.states import TaskState
 from taskhub.trying import trying_again
 
@@ -23,6 +39,7 @@ _BESIDE = (
     Progress,
     Checkpoint,
     LogLine,
+    Step,
     TaskTag,
 )  # no foreign key of theirs is the database's
 
@@ -40,13 +57,17 @@ def prune(limit: int = BATCH, terms: Terms | None = None) -> int:
     """
     engine = get_engine()
     ids: list[int] = []
+    kept: list[tuple[str, list[Fence]]] = []
     with engine.impatient(PATIENCE):
         for state, term in (retention() if terms is None else terms).items():
             if term is not None and len(ids) < limit:
                 until = engine.now() - timedelta(seconds=term)
                 ids += engine.lock_ended(state, until, limit - len(ids))
         if ids:
+            kept = forget_values(engine, ids)
             _delete(engine, ids)
+    for name, fences in kept:
+        get_result_backend(name).cleanup(fences)
     return len(ids)
 
 
@@ -109,12 +130,33 @@ def prune_workers(limit: int = BATCH) -> int:
     return len(ids)
 
 
+def prune_slots(limit: int = BATCH) -> int:
+    """Delete up to `limit` slots of concurrency keys that no task uses or waits for; return how many."""
+    engine = get_engine()
+    slots = Slot.objects.using(engine.alias)
+    with engine.impatient(PATIENCE):
+        waiting = Task.objects.filter(waits_key=Concat(Value("slot:"), OuterRef("key")))
+        idle = slots.filter(~Exists(waiting), used=0).select_for_update(skip_locked=True)
+        keys = list(idle.values_list("key", flat=True)[:limit])
+        if keys:
+            slots.filter(key__in=keys, used=0)._raw_delete(engine.alias)
+    return len(keys)
+
+
 def _old(engine: Engine, state: TaskState, term: float) -> QuerySet[Task]:
     until = engine.now() - timedelta(seconds=term)
     return tasks().filter(state=state, finished_at__isnull=False, finished_at__lt=until).order_by()
 
 
 def _delete(engine: Engine, ids: Sequence[int]) -> None:
+    runs = tasks().filter(id__in=ids, workflow_id__isnull=False).order_by()
+    run_ids = set(runs.values_list("workflow_id", flat=True))
     for model in _BESIDE:
         engine.delete_rows(model._meta.db_table, "task_id", ids)
+    for column in ("upstream_id", "dependent_id") if run_ids else ():
+        engine.delete_rows(Dependency._meta.db_table, column, ids)
     engine.delete_rows(Task._meta.db_table, "id", ids)
+    if run_ids:
+        left = tasks().filter(workflow_id__in=run_ids).order_by()
+        run_ids -= set(left.values_list("workflow_id", flat=True))
+        WorkflowRun.objects.using(engine.alias).filter(pk__in=run_ids)._raw_delete(engine.alias)

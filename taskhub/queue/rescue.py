@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import Callable, Collection, Sequence
 from datetime import timedelta
 from enum import Enum
 from typing import Any
 
 from django.db import transaction
+from django.db.models import F
 
 from taskhub import conf, registry
 from taskhub.compat import InvalidTask
@@ -20,6 +22,7 @@ from taskhub.errors import TaskhubError, TaskTimeout, WorkerLost
 from taskhub.models import Outcome, Task, Worker
 from taskhub.options import matches, path
 from taskhub.placeholder import UnknownDefinition, unknown
+from taskhub.queue.announce import announce_rescued
 from taskhub.queue.finish import finish
 from taskhub.queue.transition import tasks
 from taskhub.queue.verdict import Attempt, failed
@@ -75,9 +78,27 @@ def rescue_child(
     Worker.objects.using(engine.alias).filter(pk=child.pk, stopped_at__isnull=True).update(
         stopped_at=engine.clock(), is_lost=True
     )
+    _credit(engine, child, recorded)
     for queue in {task.queue for task in held}:
         engine.notify(Kind.QUEUED, queue)
+    announce_rescued(recorded)
     return recorded
+
+
+def _credit(engine: Engine, child: Worker, endings: Sequence[Ending]) -> None:
+    """Add these attempts to the statistics of who ran them and of its worker; a worker that lives writes its own."""
+    attempts = [ending for ending in endings if ending.outcome]
+    if not attempts:
+        return
+    outcomes = Counter(ending.outcome for ending in attempts)
+    more = {
+        "processed": F("processed") + len(attempts),
+        "failed": F("failed") + outcomes[Outcome.FAILED],
+        "retried": F("retried") + outcomes[Outcome.RETRYING],
+        "run_seconds": F("run_seconds") + sum(ending.seconds for ending in attempts),
+    }
+    for pk in filter(None, (child.parent_id, child.pk)):
+        Worker.objects.using(engine.alias).filter(pk=pk).update(**more)
 
 
 def rescue_lost_workers(count: Count = _nothing) -> list[Worker]:
@@ -113,6 +134,8 @@ def _declare_lost(engine: Engine, dead: Collection[int]) -> list[Worker]:
         workers.filter(pk__in=[worker.pk for worker in lost]).update(
             stopped_at=engine.clock(), is_lost=True
         )
+    for worker in lost:  # for those who are told of it
+        worker.is_lost, worker.stopped_at = True, engine.now()
     return lost
 
 

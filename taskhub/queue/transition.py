@@ -15,6 +15,11 @@ from taskhub.states import FINISHED, SOURCES, TaskState, WaitsFor
 from taskhub.trying import trying_again
 
 BATCH = 500
+# What a task begins anew with when it gets a second chance after its end.
+SECOND_CHANCE: dict[str, Any] = {
+    "failures": 0, "losses": 0, "interruptions": 0, "expires_at": None, "run_after": None, "reason": "",
+    "cancel_requested_at": None, "cancel_raised_at": None, "cancel_killed_at": None,
+}  # fmt: skip
 
 
 def move(
@@ -32,6 +37,25 @@ def move(
     """
     legal = SOURCES[to] & frozenset(sources) if sources is not None else SOURCES[to]
     engine = get_engine()
+
+    def lock_and_write() -> list[int]:
+        with transaction.atomic(engine.alias):
+            rows = (
+                tasks.using(engine.alias)
+                .filter(state__in=sorted(legal))
+                .select_for_update(skip_locked=not wait)
+            )
+            ids = sorted(rows.order_by("id").values_list("id", flat=True)[:BATCH])
+            write(ids, to, **columns)
+            return ids
+
+    return trying_again(lock_and_write, engine)
+
+
+def write(ids: Collection[int], to: TaskState, **columns: Any) -> None:
+    """Write state `to` into rows that the caller has locked, and whose states he knows to be legal sources."""
+    if not ids:
+        return
     values: dict[str, Any] = {
         "state": to,
         "waits_for": WaitsFor.NOTHING,
@@ -40,21 +64,8 @@ def move(
         **columns,
     }
     if to in FINISHED:
-        values |= {"finished_at": engine.clock(), "unique_lock": None}
-
-    def write() -> list[int]:
-        with transaction.atomic(engine.alias):
-            rows = (
-                tasks.using(engine.alias)
-                .filter(state__in=sorted(legal))
-                .select_for_update(skip_locked=not wait)
-            )
-            ids = sorted(rows.order_by("id").values_list("id", flat=True)[:BATCH])
-            if ids:
-                Task.objects.using(engine.alias).filter(id__in=ids).update(**values)
-            return ids
-
-    return trying_again(write, engine)
+        values |= {"finished_at": get_engine().clock(), "unique_lock": None, "waits_key": None}
+    tasks().filter(id__in=ids).update(**values)
 
 
 def in_batches(chosen: QuerySet[Task], act: Callable[[list[int]], int]) -> int:

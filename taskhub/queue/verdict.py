@@ -14,6 +14,8 @@ from taskhub.engines.rows import Claim, Ending
 from taskhub.errors import (
     Cancel,
     DamagedTask,
+    InvalidStep,
+    ResultEvicted,
     ResultNotStorable,
     RetryTask,
     Snooze,
@@ -23,6 +25,7 @@ from taskhub.errors import (
 from taskhub.models.result import Outcome
 from taskhub.options import matches, path
 from taskhub.payload import dump, normalize
+from taskhub.result_backends import kept_at
 from taskhub.retry import backoff
 from taskhub.states import TaskState
 from taskhub.text import storable
@@ -42,7 +45,7 @@ class Attempt:
     def ending(self, state: TaskState, outcome: Outcome, **more: Any) -> Ending:
         return Ending(
             task_id=self.claim.id, claim_no=self.claim.claim_no, attempt=self.claim.attempt, state=state,
-            outcome=outcome, started_at=self.started_at, finished_at=self.finished_at, **more,
+            outcome=outcome, started_at=self.started_at, finished_at=self.finished_at, ties=self.claim.ties, **more,
         )  # fmt: skip
 
     def given_back(self) -> Ending:
@@ -61,13 +64,18 @@ def returned(attempt: Attempt, value: Any) -> Ending:
         text = dump(normalize(value, "the return value"))
     except (TypeError, ValueError, RecursionError) as error:
         return raised(attempt, error)
+    if kept_at(value, *attempt.claim.fence):
+        return raised(attempt, ResultNotStorable(
+            f"The return value {value!r:.100} is how taskhub notes that a value is kept elsewhere; return another dict."
+        ))  # fmt: skip
     limit = conf.get().max_result_bytes
     if len(text) * 4 > limit and (size := len(text.encode())) > limit:
         return raised(attempt, ResultNotStorable(
             f"The return value takes {size} bytes as JSON; the limit is {limit} "
             "(settings.TASKHUB['MAX_RESULT_BYTES']). Store large data elsewhere and return a key to it."
         ))  # fmt: skip
-    return attempt.ending(TaskState.SUCCEEDED, Outcome.SUCCEEDED, value=text)
+    ttl = attempt.definition.result_ttl
+    return attempt.ending(TaskState.SUCCEEDED, Outcome.SUCCEEDED, value=text, result_ttl=ttl)
 
 
 def raised(attempt: Attempt, error: BaseException) -> Ending:
@@ -133,6 +141,8 @@ def _text(error: BaseException) -> str:
 
 
 def _is_retryable(definition: TaskDefinition, error: BaseException) -> bool:
-    if isinstance(error, DamagedTask | ResultNotStorable) or matches(error, definition.no_retry_on):
+    if isinstance(error, DamagedTask | InvalidStep | ResultEvicted | ResultNotStorable):
+        return False
+    if matches(error, definition.no_retry_on):
         return False
     return isinstance(error, TaskTimeout) or matches(error, definition.retry_on)

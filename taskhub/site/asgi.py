@@ -4,5 +4,7 @@ import os
 
 from django.core.asgi import get_asgi_application
 
+from dashboard.live.asgi import with_live
+
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "taskhub.site.settings")
-application = get_asgi_application()
+application = with_live(get_asgi_application())

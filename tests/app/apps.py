@@ -8,3 +8,6 @@ class TestsConfig(AppConfig):
     label = "tests_app"
     verbose_name = "taskhub's tests"
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        from tests.app import handlers  # noqa: F401

@@ -175,6 +175,13 @@ def _touch(path: str) -> None:
             pass
 
 
-from tests.app import tasks_context, tasks_pools  # noqa: E402, F401
+from tests.app import (  # noqa: E402
+    tasks_context,  # noqa: F401
+    tasks_flow,  # noqa: F401
+    tasks_kit,  # noqa: F401
+    tasks_limits,  # noqa: F401
+    tasks_pools,  # noqa: F401
+    tasks_schedules,  # noqa: F401
+)
 from tests.app.tasks_conformance import *  # noqa: E402, F403
 from tests.app.tasks_faults import *  # noqa: E402, F403

@@ -247,3 +247,102 @@ def hook_that_cannot_be_stopped() -> str:
 @task(atomic=True, on_success=on_success)
 def hooked_atomically() -> None:
     Ledger.objects.create(task_id=0, note="in the task's transaction")
+
+
+def stay_after_a_failure(result, error) -> None:
+    stay_whatever_comes(result)
+
+
+@task(
+    takes_context=True, timeout=3, timeout_grace=0.3, max_retries=1, retry_delay=1.5, retry_jitter=0,
+    on_retry=stay_after_a_failure,
+)  # fmt: skip
+def retried_beside_its_hook(context) -> str:
+    """Fail, and run on again while the hook of the failure stays too long."""
+    if context.task_result.attempts == 1:
+        raise ValueError("it broke")
+    time.sleep(2.9 if context.task_result.attempts == 2 else 0)
+    return "fine"
+
+
+# -- steps ----------------------------------------------------------------------------------------
+
+
+def do(name, value):
+    """Do something once, and leave a trace each time."""
+    Ledger.objects.create(task_id=0, note=name)
+    return value
+
+
+@task(takes_context=True, max_retries=3, retry_delay=0.01)
+def pay(context, failures: int) -> list[object]:
+    charged = context.step("charge", do, "charge", {"id": 7})
+    again = context.step("charge", do, "charge", "not called")
+    nothing = context.step("nothing", do, "nothing", None)
+    if context.attempt <= failures:
+        raise ConnectionError(f"attempt {context.attempt}")
+    return [charged, again, nothing, context.step("mail", do, name="mail", value=(1, 2))]
+
+
+@task(takes_context=True, max_retries=0)
+def pay_after_kills(context, kills: int) -> int:
+    """Kill its process right after each step."""
+    for number in range(kills):
+        context.step(f"step {number}", do, f"step {number}", number)
+        if len(Ledger.objects.values("note")) == number + 1 and context.attempt == number + 1:
+            os.kill(os.getpid(), signal.SIGKILL)
+    return context.attempt
+
+
+@task(takes_context=True, max_retries=1, retry_delay=0.01)
+async def apay(context) -> list[object]:
+    charged = await context.astep("charge", _charge)
+    if context.attempt == 1:
+        raise ConnectionError
+    return [charged, await context.astep("plain", lambda: "plain")]
+
+
+async def _charge() -> str:
+    await asyncio.to_thread(_do_in_thread)
+    return "charged"
+
+
+def _do_in_thread() -> None:
+    from django.db import connections
+
+    do("charge", None)
+    connections.close_all()
+
+
+@task(takes_context=True, max_retries=3, retry_delay=0.01)
+def pay_badly(context) -> None:
+    context.step("charge", do, "charge", object())
+
+
+@task(takes_context=True, max_retries=1, retry_delay=0.01)
+def pay_in_a_transaction(context) -> list[object]:
+    with transaction.atomic():
+        context.step("kept", do, "kept", 1)
+    try:
+        with transaction.atomic():
+            context.step("lost", do, "lost", 1)
+            assert context.step("lost", do, "lost", "not called") == 1
+            raise KeyError
+    except KeyError:
+        pass
+    if context.attempt == 1:
+        raise ConnectionError
+    return [context.step("kept", do, "kept", 2), context.step("lost", do, "lost", 2)]
+
+
+@task(takes_context=True, max_retries=0)
+def fail_at_the_end(context, is_broken: bool = True) -> list[object]:
+    values = [context.step(name, do, name, name) for name in ("first", "charge", "mail")]
+    if not Ledger.objects.filter(note="repaired").exists():
+        raise ValueError("at the end")
+    return values
+
+
+@task(takes_context=True, atomic=True, max_retries=0)
+def pay_atomically(context) -> None:
+    context.step("charge", do, "charge", 1)

@@ -9,7 +9,8 @@ from pathlib import Path
 
 from django.db import DatabaseError, connection, transaction
 
-from taskhub import TaskTimeout, task
+from taskhub import TaskTimeout, compat, task
+from taskhub.models import Task
 from tests.app.models import Ledger
 
 
@@ -157,3 +158,45 @@ WAYS_TO_BREAK = {
 
 def _write_in_vain() -> None:
     Ledger.objects.create(task_id=0, note="in vain")
+
+
+@task
+def count_running() -> int:
+    """Tell how many tasks run now, this one included."""
+    return Task.objects.filter(state="running").count()
+
+
+@task
+def chain_itself(seconds: float, times: int) -> None:
+    """Keep a slot busy: enqueue the next link, then sleep."""
+    if times:
+        chain_itself.enqueue(seconds, times - 1)
+    time.sleep(seconds)
+
+
+@task(timeout=0.5, timeout_grace=0.3, max_retries=0)
+def be_told_of() -> str:
+    """A task whose receivers hang, where TASKHUB_TEST_HANGING names their signal and how they hang."""
+    return "fine"
+
+
+def hang(task_result, **kwargs) -> None:
+    if task_result.task.name == be_told_of.name:
+        time.sleep(60)
+
+
+def hang_whatever_comes(task_result, **kwargs) -> None:
+    end = time.monotonic() + 60
+    while task_result.task.name == be_told_of.name and time.monotonic() < end:
+        with suppress(BaseException):
+            time.sleep(60)
+
+
+if hanging := os.environ.get("TASKHUB_TEST_HANGING"):
+    signal_name, how = hanging.split()
+    getattr(compat, signal_name).connect(globals()[how], dispatch_uid="hangs")
+
+
+# A signal that arrives in each child of the worker right after its fork, before anything else happens there.
+if name := os.environ.get("TASKHUB_TEST_SIGNAL_AFTER_FORK"):
+    os.register_at_fork(after_in_child=lambda: os.kill(os.getpid(), signal.Signals[name]))

@@ -5,9 +5,15 @@ import ctypes
 import os
 import threading
 import time
+from contextlib import suppress
+from contextvars import ContextVar
+
+from asgiref.sync import sync_to_async
+from django.db import transaction
 
 from taskhub import task
 from tests.app.models import Ledger
+from tests.app.tasks_faults import WAYS_TO_BREAK
 
 _kept: list[bytes] = []
 
@@ -106,3 +112,62 @@ def stay(seconds: float, path: str) -> None:
     """Sleep in a call that lets other threads run."""
     open(path, "w").close()
     time.sleep(seconds)
+
+
+@task(max_retries=0)
+async def leave_a_transaction_open(way: str, begun: str = "", path: str = "") -> None:
+    """Open one as no coroutine should, write into it twice, and go while it is open; wait for `path` before that."""
+    await sync_to_async(WAYS_TO_BREAK[way])()
+    await Ledger.objects.acreate(task_id=0, note="in vain")
+    if path:
+        open(begun, "a").close()
+        until = time.monotonic() + 30
+        while not os.path.exists(path) and time.monotonic() < until:
+            await asyncio.sleep(0.01)
+
+
+@task(max_retries=0)
+async def hold_a_transaction(note: str) -> int:
+    """Begin, write and commit in calls of their own, with others' queries in between."""
+    block = transaction.atomic()
+    await sync_to_async(block.__enter__)()
+    for number in range(5):
+        await Ledger.objects.acreate(task_id=number, note=note)
+        await asyncio.sleep(0.05)
+    await sync_to_async(block.__exit__)(None, None, None)
+    return await Ledger.objects.filter(note=note).acount()
+
+
+_parts: set[asyncio.Task] = set()
+_word: ContextVar[str] = ContextVar("word", default="nothing")
+
+
+@task(max_retries=0, timeout=1, timeout_grace=20)
+async def leave_a_part_behind(path: str, stays: float = 0) -> str:
+    """Start a coroutine that writes lines until it is cancelled, and for `stays` seconds after that."""
+
+    async def write() -> None:
+        try:
+            while True:
+                with open(path, "a") as file:
+                    file.write("line\n")
+                await asyncio.sleep(0.01)
+        finally:
+            until = time.monotonic() + stays
+            while time.monotonic() < until:
+                with suppress(asyncio.CancelledError):
+                    await asyncio.sleep(0.05)
+            with open(path, "a") as file:
+                file.write("left\n")
+
+    _parts.add(asyncio.create_task(write()))
+    await asyncio.sleep(0.1)
+    return "done"
+
+
+@task
+async def say_after_another(word: str) -> str:
+    """Return what an earlier task has left in the context, and leave a word there."""
+    before = _word.get()
+    _word.set(word)
+    return before

@@ -74,3 +74,16 @@ def operator_page(page: Page, live_site: str) -> Page:
         [{"name": "sessionid", "value": client.cookies["sessionid"].value, "url": live_site}]
     )
     return page
+
+
+@pytest.fixture
+def elsewhere(browser: Browser, live_site: str) -> Iterator[Page]:
+    """An operator's page in a browser that is not in UTC."""
+    client = Client()
+    client.force_login(get_user_model().objects.create_superuser("kiri"))
+    context = browser.new_context(base_url=live_site, timezone_id="Asia/Kolkata")
+    context.add_cookies(
+        [{"name": "sessionid", "value": client.cookies["sessionid"].value, "url": live_site}]
+    )
+    yield context.new_page()
+    context.close()

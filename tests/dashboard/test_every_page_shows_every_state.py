@@ -81,7 +81,7 @@ def test_the_place_of_an_error_is_marked(operator):
     task = make_task(TaskState.FAILED)
     make_result(task)
     text = operator.get(reverse("dashboard:task", args=[task.pk])).content.decode()
-    assert '<span class="hit">    relay()</span>' in text
+    assert '<span class="hit"><i>1</i>relay()</span>' in text
 
 
 def test_a_task_that_waits_for_others_says_for_how_many(operator):
@@ -93,7 +93,7 @@ def test_a_task_in_a_paused_queue_says_so(operator):
     task = make_task()
     operator.post(reverse("dashboard:pause", args=["mail"]), {"reason": "relay is down"})
     text = operator.get(reverse("dashboard:task", args=[task.pk])).content.decode()
-    assert "It waits because" in text
+    assert "<b>the queue is paused</b>" in text
     assert "by anna: relay is down" in text
 
 

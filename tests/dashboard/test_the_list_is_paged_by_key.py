@@ -1,7 +1,11 @@
 import pytest
 from django.urls import reverse
+from django.utils import timezone
 
 from dashboard import keyset, words
+from dashboard.filters import Filters
+from dashboard.narrowing import key, narrow
+from taskhub import monitor
 from taskhub.models import Task
 from taskhub.states import TaskState
 from tests.dashboard.builders import make_task
@@ -105,12 +109,36 @@ def test_an_unknown_state_is_told_at_the_offending_word(operator):
 def test_facets_count_by_state_under_the_other_filters_up_to_a_cap(operator, monkeypatch):
     monkeypatch.setattr(words, "CAP", 2)
     monkeypatch.setattr("dashboard.reading.CAP", 2)
+    monkeypatch.setattr("dashboard.facets.CAP", 2)
     for _ in range(5):
         make_task(queue="mail")
     make_task(TaskState.FAILED, queue="mail")
     make_task(TaskState.FAILED, queue="other")
     page = operator.get(reverse("dashboard:tasks") + "?queue=mail&state=failed")
     counts = {choice.value: choice.count for choice in page.context["facets"][0].choices}
-    assert counts["queued"] == "0k+"
-    assert counts["failed"] == "1"
-    assert counts["running"] == "0"
+    assert counts["failed"] == "1+"  # of the two newest
+    assert counts["queued"] == ""
+    page = operator.get(reverse("dashboard:tasks"))
+    counts = {choice.value: choice.count for choice in page.context["facets"][0].choices}
+    assert (counts["queued"], counts["failed"], counts["running"]) == ("2+", "2", "0")
+
+
+def test_the_tasks_of_a_tag_are_paged_by_its_index(operator):
+    tagged = [make_task(tags=("a", "b")).pk for _ in range(7)][::-1]
+    for _ in range(3):
+        make_task(tags=("b",))
+    first = operator.get(reverse("dashboard:tasks") + "?tag=a&queue=mail")
+    second = follow(operator, first, "older")
+    third = follow(operator, second, "older")
+    assert ids(first) + ids(second) + ids(third) == tagged
+    assert ids(follow(operator, third, "newer")) == tagged[3:6]
+
+
+@pytest.mark.only_on("sqlite")
+def test_the_tasks_of_a_tag_are_not_sorted():
+    filters = Filters(tag="a")
+    tasks = narrow(monitor.tasks(), filters, timezone.now())
+    below = tasks.filter(**{f"{key(filters)}__lt": 1000}).order_by(f"-{key(filters)}")[:50]
+    assert "TEMP B-TREE" in tasks.order_by("-id")[:50].explain()
+    assert "TEMP B-TREE" not in below.explain()
+    assert "name=? AND task_id<?" in below.explain()

@@ -5,7 +5,7 @@ from taskhub import monitor
 from taskhub.states import TaskState
 from tests.dashboard.builders import ago, make_task, make_worker
 
-pytestmark = [pytest.mark.django_db, pytest.mark.every_engine]
+pytestmark = [pytest.mark.django_db, pytest.mark.only_on("sqlite", "postgresql")]
 
 
 def verdict(client) -> tuple[str, list[str]]:
@@ -33,6 +33,8 @@ def test_a_queue_that_no_healthy_worker_takes_is_named(operator):
     make_task(queue="mail")
     make_task(queue="reports")
     assert verdict(operator)[1] == ["Nobody works on reports"]
+    text = operator.get(reverse("dashboard:overview")).content.decode()
+    assert 'href="/ops/tasks-of-ours/tasks/?state=queued&amp;queue=reports">See them</a>' in text
 
 
 def test_a_worker_without_a_list_of_queues_takes_every_queue(operator):

@@ -1,7 +1,7 @@
 import re
 
 import pytest
-from django.test import Client, override_settings
+from django.test import Client, modify_settings, override_settings
 
 from taskhub import TaskState, get_result
 from taskhub.demo import tokens
@@ -47,6 +47,19 @@ def test_a_visitor_uploads_a_file_and_sees_what_came_of_it(client: Client, drain
     assert "refresh" not in page
     assert "progress.js" not in page
     assert Order.objects.get().customer == "Zoé Lefèvre"
+
+
+@pytest.mark.django_db
+def test_the_page_is_kept_fresh_with_the_dashboard_and_without(client: Client) -> None:
+    address = upload(client)
+    page = client.get(address).content.decode()
+    assert (
+        '<taskhub-progress data-state="queued" data-url="/taskhub/live/task/" data-token="' in page
+    )
+    with modify_settings(INSTALLED_APPS={"remove": ["dashboard"]}):
+        page = client.get(address).content.decode()
+    assert "taskhub-progress" not in page
+    assert f'data-url="{address}state.json"' in page
 
 
 @pytest.mark.django_db

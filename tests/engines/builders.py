@@ -118,6 +118,7 @@ def _named(claimed: Claim) -> dict[str, Any]:
     return {
         "task_id": claimed.id,
         "claim_no": claimed.claim_no,
+        "ties": claimed.ties,
         "started_at": ago(0.1),
         "finished_at": ago(0),
     }

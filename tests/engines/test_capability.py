@@ -3,7 +3,9 @@
 import pytest
 
 from taskhub import capability, monitor, queue
+from taskhub.engines import get_engine
 from taskhub.models import Task
+from taskhub.queue.fronts import QUEUES, fronts
 from taskhub.states import TaskState
 from tests.engines.builders import ago, make_task, make_worker, new_task
 
@@ -87,12 +89,28 @@ def test_a_count_goes_no_further_than_the_sample():
 
 
 def test_queues_are_asked_for_in_statements_of_a_hundred(django_assert_num_queries):
-    for number in range(capability.QUEUES + 1):
-        make_task(queue=f"q{number:03}")
-    names = len(queue_names()) + 1
-    with django_assert_num_queries(1 + names + 2):  # the paused ones, each name, two statements
-        assert len(capability.waiting()) == capability.QUEUES + 1
+    names = [f"q{number:03}" for number in range(QUEUES + 1)]
+    for name in names:
+        make_task(queue=name)
+    with django_assert_num_queries(2):
+        assert len(capability.waiting(names)) == len(names)
 
 
-def queue_names():
-    return set(Task.objects.values_list("queue", flat=True))
+@pytest.mark.only_on("sqlite", "postgresql")
+def test_the_names_of_all_queues_are_found_by_one_statement(django_assert_num_queries):
+    for number in range(30):
+        make_task(queue=f"q{number:02}")
+        make_task(TaskState.PENDING, queue=f"p{number:02}")
+    engine = get_engine()
+    with django_assert_num_queries(2):
+        assert engine.queued_names() == [f"q{number:02}" for number in range(30)]
+        assert engine.waiting_names() == [f"p{number:02}" for number in range(30)]
+
+
+def test_below_the_priorities_of_which_a_sample_is_read_the_first_task_is_looked_at():
+    for priority in range(12):
+        for _ in range(3):
+            make_task(priority=priority)
+    read = [(part.priority, part.number) for part in fronts(["default"], 2)]
+    sampled = [(priority, 2) for priority in range(11, 6, -1)]
+    assert read == [*sampled, (6, 1), (5, 1), (4, 1), (3, 1), (2, 1)]

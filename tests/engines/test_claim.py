@@ -2,9 +2,11 @@
 
 import threading
 from collections import Counter
+from functools import partial
 
 import pytest
 from django.db import transaction
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from taskhub import queue
@@ -117,6 +119,15 @@ def test_tasks_of_another_pool_are_left_to_others(worker, rival, hub):
     assert ids_of(claims) == [any_pool.pk, own.pk]
     assert not hub.is_claimable(["default"], skip)
     assert ids_of(claim(rival, 5)) == [other.pk]
+
+
+def test_risky_tasks_of_a_pool_are_left_to_others(worker, rival, hub):
+    risky, plain = make_task(losses=1), make_task()
+    of_another_pool = make_task(pool="thread", losses=1)
+    claims = hub.claim(worker.pk, [("default", 5)], Skip(pools=["async"], risky=["", "async"]))
+    assert ids_of(claims) == [plain.pk, of_another_pool.pk]
+    assert not hub.is_claimable(["default"], Skip(risky=[""]))
+    assert ids_of(claim(rival, 5)) == [risky.pk]
 
 
 def test_a_queue_that_is_empty_leaves_its_share_to_the_others(worker):
@@ -268,6 +279,39 @@ def test_full_queues_are_claimed_from_by_their_weights(worker):
         got.update(one.queue for one in claims)
     assert abs(got["a"] - 0.75 * got.total()) <= 0.1 * 0.75 * got.total()
     assert abs(got["b"] - 0.25 * got.total()) <= 0.1 * 0.25 * got.total()
+
+
+def count_statements(act):
+    with CaptureQueriesContext(get_engine().connection) as captured:
+        claims = act()
+    changes = [one["sql"] for one in captured if one["sql"].startswith(("UPDATE", "WITH"))]
+    return len(claims), len(changes)
+
+
+def test_an_empty_queue_beside_a_full_one_costs_no_second_claim(worker):
+    queue_up("full", 60)
+    shares = Shares({"full": 1, "empty": 1, "bare": 1})
+    claim_some = partial(queue.claim, get_engine(), worker.pk, shares)
+    found, _ = count_statements(lambda: claim_some(20))
+    assert found == 20  # the first one learns that it is empty
+    usual = count_statements(lambda: claim(worker, 18, "full"))
+    assert count_statements(lambda: claim_some(20)) == usual
+
+
+def test_a_queue_that_was_empty_is_claimed_from_as_soon_as_it_has_tasks(worker):
+    queue_up("full", 100)
+    shares = Shares({"full": 1, "other": 1})
+    claim_some = partial(queue.claim, get_engine(), worker.pk, shares)
+    claim_some(20)
+    queue_up("other", 30)
+    assert Counter(one.queue for one in claim_some(20)) == {"full": 19, "other": 1}
+    assert Counter(one.queue for one in claim_some(20)) == {"full": 10, "other": 10}
+
+
+def test_a_single_slot_does_not_probe_empty_queues_for_ever(worker):
+    queue_up("full", 4)
+    shares = Shares({"full": 1, "empty": 1})
+    assert [len(queue.claim(get_engine(), worker.pk, shares, 1)) for _ in range(5)] == [1] * 4 + [0]
 
 
 def test_a_queue_that_joins_gets_the_weight_one():

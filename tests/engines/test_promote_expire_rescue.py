@@ -44,7 +44,7 @@ def test_what_is_due_is_queued_and_what_is_not_waits_on():
     ]
     others = [
         make_task(S.PENDING, waits_for=WaitsFor.TASKS, unmet=1).pk,
-        make_task(S.PENDING, waits_for=WaitsFor.SLOT).pk,
+        make_task(S.PENDING, waits_for=WaitsFor.SLOT, waits_key="slot:a").pk,
     ]
     assert queue.promote_due() == 2
     for task in Task.objects.filter(id__in=due):
@@ -71,7 +71,7 @@ def test_promotion_goes_in_batches_the_longest_overdue_first():
 
 def test_next_due_counts_the_seconds_to_the_next_task():
     assert queue.upcoming()[0] is None
-    make_task(S.PENDING, waits_for=WaitsFor.SLOT, run_after=None)
+    make_task(S.PENDING, waits_for=WaitsFor.SLOT, waits_key="slot:a", run_after=None)
     make_task(S.SUCCEEDED, run_after=ago(60))
     assert queue.upcoming()[0] is None
     make_task(S.PENDING, run_after=ago(-600))
@@ -219,6 +219,7 @@ def test_of_what_a_dead_child_held_only_the_started_counts_a_loss(worker):
     worker.refresh_from_db()
     assert worker.is_lost
     assert worker.stopped_at is not None
+    assert (worker.processed, worker.failed) == (1, 0), "what went back free is no attempt"
     assert queue.rescue_child(worker, {started}, "twice") == []
     assert counters(started) == (S.QUEUED, 1, 1, 0)
 

@@ -1,13 +1,16 @@
 """Wake-ups: a hint that comes with the commit; each database in its own way."""
 
+import sqlite3
 import time
 
 import pytest
-from django.db import connection, transaction
+from django.db import connection, connections, transaction
 
 from taskhub import queue
+from taskhub.engines.changes import Changes
 from taskhub.engines.listener import Listener
 from taskhub.engines.wakeups import LOOK, Debounce, Kind, Waiter, Wake
+from taskhub.engines.watch import FileWatch
 from taskhub.models import Outcome, Task
 from taskhub.states import TaskState
 from tests.app import tasks
@@ -256,11 +259,123 @@ def test_looking_at_the_change_counter_blocks_no_writer(waiter, worker):
     assert len(claim(worker, 50)) == 20
 
 
+JOURNALS = ["wal", "delete", "truncate", "persist"]
+
+
+@pytest.fixture
+def database(tmp_path):
+    """A SQLite file of its own; its waiter is told of writes or does not hear of them."""
+    wrapper = connections.create_connection("default")
+    wrapper.settings_dict = {**wrapper.settings_dict, "NAME": tmp_path / "database", "OPTIONS": {}}
+    stranger = sqlite3.connect(tmp_path / "database", isolation_level=None)
+    stranger.execute("CREATE TABLE things (name TEXT)")
+    changes = Changes("default", wrapper)
+    changes.look_anyway = 600.0
+    yield changes, stranger
+    changes.close()
+    stranger.close()
+
+
 @sqlite
-def test_an_idle_waiter_looks_at_most_fifty_times_a_second(waiter):
-    looks = []
+@pytest.mark.parametrize("journal", JOURNALS)
+def test_the_kernel_tells_of_a_commit_whatever_the_journal(journal, database):
+    changes, stranger = database
+    (mode,) = stranger.execute(f"PRAGMA journal_mode = {journal}").fetchone()
+    assert mode == journal
+    for _ in range(5):
+        while changes.wait(0.3):  # until it rests
+            pass
+        stranger.execute("INSERT INTO things VALUES ('one')")
+        assert changes.wait(60) == [LOOK]
+
+
+@sqlite
+def test_a_commit_that_takes_long_to_count_is_not_missed(database):
+    """A cache that is too small is written out long before the commit."""
+    changes, stranger = database
+    stranger.execute("PRAGMA journal_mode = wal")
+    stranger.execute("PRAGMA cache_size = 1")
+    while changes.wait(0.3):
+        pass
+    stranger.execute("BEGIN")
+    stranger.executemany("INSERT INTO things VALUES (?)", [("a long name" * 1000,)] * 100)
+    assert changes.wait(0.3) == []
+    stranger.execute("COMMIT")
+    assert changes.wait(60) == [LOOK]
+
+
+@sqlite
+def test_changes_that_follow_at_once_are_told_together(waiter, worker):
+    waiter.wait(0.05)
+    enqueue()
+    assert waiter.wait(10) == [LOOK]
+    began = time.monotonic()
+    while time.monotonic() - began < Debounce.window / 2:
+        enqueue()
+    assert waiter.wait(10) == [LOOK]
+    assert time.monotonic() - began >= Debounce.window / 2
+    assert waiter.wait(0.05) == []
+
+
+@sqlite
+def test_who_is_told_hardly_looks_while_nothing_happens(database):
+    changes, _ = database
+    changes.look_anyway = Changes.look_anyway
+    while changes.wait(0.3):
+        pass
+    looks = counted(changes)
+    changes.wait(1.0)
+    assert len(looks) <= 10
+
+
+@sqlite
+def test_a_waiter_that_finds_what_it_was_not_told_of_stops_relying_on_that(database, tmp_path):
+    changes, stranger = database
+    changes.look_anyway = Changes.look_anyway
+    elsewhere = tmp_path / "elsewhere" / "database"
+    elsewhere.parent.mkdir()
+    changes._watch.close()
+    changes._watch = FileWatch(elsewhere)  # the kernel says nothing of the database
+    stranger.execute("INSERT INTO things VALUES ('one')")
+    assert changes.wait(10) == [LOOK]
+    stranger.execute("INSERT INTO things VALUES ('two')")
+    assert changes.wait(10) == [LOOK]
+    assert changes._watch is None
+
+
+@sqlite
+def test_files_that_come_and_go_are_watched(tmp_path):
+    path, journal = tmp_path / "database", tmp_path / "database-journal"
+    watch = FileWatch(path)
+    try:
+        for file in (path, journal, path, journal):
+            file.write_text("made")
+            assert watch.was_touched()
+            file.write_text("changed")
+            assert watch.was_touched()
+            file.unlink()
+            assert watch.was_touched()
+            (tmp_path / "another").write_text("of no interest")
+            assert not watch.was_touched()
+    finally:
+        watch.close()
+
+
+def counted(waiter):
+    """The pauses between a waiter's looks from now on."""
+    pauses = []
     sleep = waiter.sleep
-    waiter.sleep = lambda seconds, *also: looks.append(seconds) or sleep(seconds, *also)
+    waiter.sleep = lambda seconds, *also: pauses.append(seconds) or sleep(seconds, *also)
+    return pauses
+
+
+@sqlite
+def test_who_is_not_told_looks_at_most_fifty_times_a_second(database):
+    waiter, _ = database
+    waiter._watch.close()
+    waiter._watch = None
+    waiter.look_often()
+    looks = counted(waiter)
     waiter.wait(0.5)
     assert sum(pause < 0.0199 for pause in looks) <= 6
     assert len(looks) <= 32
@@ -285,3 +400,24 @@ def test_a_waiter_that_cannot_be_told_looks_often_at_first_and_then_more_rarely(
     waiter.look_often()
     waiter.wait(60)
     assert pauses[-1] == waiter.shortest
+
+
+def test_the_mark_of_changes_moves_with_every_commit_of_others_and_with_nothing_else(
+    hub, engine, second_connection
+):
+    if engine == "mysql":
+        assert hub.change_mark() is None
+        return
+    before = hub.change_mark()
+    assert list(Task.objects.all()) == []
+    if (
+        engine == "sqlite"
+    ):  # PostgreSQL's may move by itself: other databases of the server write, too
+        assert hub.change_mark() == before
+    with acting_as(second_connection):
+        make_task()
+    after = hub.change_mark()
+    assert after != before
+    with acting_as(second_connection):
+        Task.objects.update(reason="changed")
+    assert hub.change_mark() != after

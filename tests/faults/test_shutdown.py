@@ -6,7 +6,7 @@ import pytest
 
 from taskhub.models import Result, Task, Worker
 from tests.app import tasks
-from tests.faults.record import outcomes
+from tests.faults.record import outcomes, wait_for_executors
 from tests.helpers import eventually
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -66,3 +66,12 @@ def assert_released(result) -> None:
     assert (row.state, row.attempt, row.losses, row.failures) == ("queued", 0, 0, 0)
     assert outcomes(result.id) == ["released"]
     assert not Worker.objects.filter(stopped_at__isnull=True).exists()
+
+
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGINT", "SIGHUP"])
+def test_a_signal_that_arrives_in_a_child_right_after_its_fork_stops_nobody(name, run_worker):
+    worker = run_worker("--processes", "2", env={"TASKHUB_TEST_SIGNAL_AFTER_FORK": name})
+    assert tasks.add.enqueue(1).get(timeout=30) == 1
+    assert len(wait_for_executors(worker, 2)) == 2
+    assert worker.is_running
+    worker.stop()

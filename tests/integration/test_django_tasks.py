@@ -17,6 +17,7 @@ import taskhub
 from taskhub import compat
 from taskhub.backend import TaskHubBackend
 from taskhub.definition import TaskDefinition
+from taskhub.errors import TaskCancelled
 from taskhub.models import Task
 from tests.app import tasks_conformance as tasks
 from tests.app.models import Ledger
@@ -531,6 +532,17 @@ def test_task_enqueued_is_sent_with_the_class_of_the_backend_and_the_result(hear
     assert [result for _, result in heard] == [one, *many]
 
 
+def test_results_of_many_are_a_sequence_that_gives_the_same_result_each_time():
+    many = tasks.echo.enqueue_many([((number,), {}) for number in range(5)])
+    assert many[1] is many[1] is many[-4] is list(many)[1]
+    assert [result.args for result in many[1:3]] == [[1], [2]]
+    one = [tasks.echo.enqueue(6)]
+    assert many + one == [*many, *one]
+    assert one + many == [*one, *many]
+    with pytest.raises(IndexError):
+        many[5]
+
+
 def test_task_enqueued_is_not_sent_for_what_is_refused(heard):
     with pytest.raises(TypeError):
         tasks.echo.enqueue(object())
@@ -559,6 +571,15 @@ def test_started_and_finished_are_sent_in_the_worker_with_the_class_of_the_backe
     ]
 
 
+def test_a_failure_is_logged_with_its_reason(run_worker):
+    worker = run_worker("--processes", "1", env={"TASKHUB_TEST_LOGGING": "1"})
+    assert tasks.raise_nested.enqueue().wait(20)
+    worker.wait_for_output("state=FAILED")
+    worker.stop()
+    assert "NoneType: None" not in worker.output
+    assert "Traceback" in worker.output
+
+
 def test_started_is_sent_for_each_attempt_and_finished_once(run_worker):
     worker = run_worker("--processes", "1", env={"TASKHUB_TEST_SIGNALS": "1"})
     result = tasks.describe_the_context.enqueue(2)
@@ -576,7 +597,7 @@ def test_finished_is_also_sent_for_a_task_that_is_cancelled_before_it_runs():
     told = []
 
     def receive(sender, task_result, **kwargs):
-        told.append((sender, task_result.id, task_result.status))
+        told.append((sender, task_result.id, task_result.status, type(sys.exception())))
 
     compat.task_finished.connect(receive)
     try:
@@ -584,7 +605,7 @@ def test_finished_is_also_sent_for_a_task_that_is_cancelled_before_it_runs():
         result.revoke()
     finally:
         compat.task_finished.disconnect(receive)
-    assert told == [(TaskHubBackend, result.id, Status.FAILED)]
+    assert told == [(TaskHubBackend, result.id, Status.FAILED, TaskCancelled)]
 
 
 # -- Django's own backends and several backends ---------------------------------------------------

@@ -9,7 +9,8 @@ from django.db import connection
 from django.db.migrations.recorder import MigrationRecorder
 from django.db.utils import OperationalError
 
-from taskhub import health
+from taskhub import health, schedules
+from taskhub.models import Schedule
 from taskhub.states import TaskState
 from tests.app import tasks
 from tests.engines.builders import ADD, ago, make_task, make_worker
@@ -46,6 +47,7 @@ def test_all_is_well_where_a_worker_lives_and_takes_what_waits(alive):
         "ok     migrations",
         "ok     workers",
         "ok     maintenance",
+        "ok     schedules",
         "ok     wait",
         "ok     capability",
     ]
@@ -54,7 +56,7 @@ def test_all_is_well_where_a_worker_lives_and_takes_what_waits(alive):
 def test_it_says_so_in_json_too(alive):
     code, said = ask("--json")
     told = json.loads(said)
-    assert (code, told["is_healthy"], len(told["checks"])) == (0, True, 6)
+    assert (code, told["is_healthy"], len(told["checks"])) == (0, True, 7)
     alive.delete()
     code, said = ask("--json")
     told = json.loads(said)
@@ -64,6 +66,14 @@ def test_it_says_so_in_json_too(alive):
         "is_ok": False,
         "message": "none is alive: start manage.py runworker",
     } in told["checks"]
+
+
+def test_a_schedule_that_nobody_fires_is_told(alive):
+    pulse = schedules.add_periodic("pulse", tasks.add.s(1), 60)
+    Schedule.objects.filter(pk=pulse.pk).update(next_due_at=ago(50))
+    assert failed() == {}
+    Schedule.objects.filter(pk=pulse.pk).update(next_due_at=ago(600))
+    assert "no worker fires them: pulse by 60" in failed()["schedules"]
 
 
 def test_a_task_that_waits_too_long_is_told(alive, settings):

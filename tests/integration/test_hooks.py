@@ -6,7 +6,7 @@ import pytest
 from django.db import connection
 
 from taskhub import TaskState
-from taskhub.models import LogLine, Task
+from taskhub.models import LogLine, Result, Task
 from tests.app import tasks_context as tasks
 from tests.app.models import Ledger
 from tests.helpers import eventually
@@ -111,3 +111,11 @@ def test_the_hook_of_an_atomic_task_is_called_after_its_commit(drain):
     drain("--processes", "1")
     assert notes() == ["in the task's transaction", "success succeeded"]
     assert not connection.in_atomic_block
+
+
+def test_an_attempt_does_not_answer_for_the_hook_of_the_one_before_it(run_worker):
+    run_worker("--threads", "2")
+    result = tasks.retried_beside_its_hook.enqueue()
+    assert result.get(timeout=30) == "fine"
+    rows = Result.objects.filter(task_id=int(result.id)).order_by("claim_no")
+    assert list(rows.values_list("outcome", flat=True)) == ["retrying", "interrupted", "succeeded"]

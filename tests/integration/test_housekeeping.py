@@ -2,9 +2,10 @@
 
 import pytest
 
+from taskhub import monitor
 from taskhub.engines import get_engine
 from taskhub.metrics import Recorder
-from taskhub.models import MetricBucket, Outcome, Task, Worker
+from taskhub.models import MetricBucket, OldestWait, Outcome, Task, Worker
 from taskhub.states import TaskState
 from tests.app import tasks
 from tests.engines.builders import ago, claim_of, ending, make_task, make_worker, new_task
@@ -37,6 +38,15 @@ def test_a_worker_prunes_rolls_up_and_forgets_stopped_workers(run_worker):
     eventually(lambda: not Worker.objects.filter(name="old").exists(), timeout=30)
     assert Task.objects.filter(pk=kept).exists()
     assert MetricBucket.objects.count() == 3
+    worker.stop()
+
+
+def test_a_worker_sees_how_long_the_oldest_task_waits(run_worker):
+    make_task(queue="default", enqueued_at=ago(300))
+    monitor.pause("default")
+    worker = run_worker("--processes", "1")
+    seen = OldestWait.objects.filter(queue="default", seconds__range=(300, 400))
+    eventually(seen.exists, timeout=30)
     worker.stop()
 
 

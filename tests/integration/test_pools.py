@@ -1,5 +1,7 @@
 """Pools: processes, threads and an event loop, side by side in one worker."""
 
+import time
+
 import pytest
 
 from taskhub import TaskState
@@ -163,6 +165,26 @@ def test_what_waits_behind_a_long_task_goes_to_another_executor(long_one, run_wo
     assert long.wait(30)
 
 
+@pytest.mark.only_on("sqlite", "postgresql")  # elsewhere a worker polls for what is new
+@pytest.mark.parametrize(
+    "options", [("--threads", 4), ("--async", 4)], ids=["threads", "coroutines"]
+)
+def test_an_outcome_is_recorded_at_once_while_one_slot_is_busy_and_others_are_idle(
+    options, run_worker, tmp_path
+):
+    run_worker(*options)
+    begun, go_on = tmp_path / "begun", tmp_path / "go on"
+    tasks_pools.wait_for.enqueue(str(begun), str(go_on))
+    eventually(begun.exists, timeout=30)
+    seconds = []
+    for _ in range(9):
+        start = time.monotonic()
+        assert tasks.add_slowly.using(pool=options[0][2:].rstrip("s")).enqueue(1, 1).wait(20)
+        seconds.append(time.monotonic() - start)
+    go_on.touch()
+    assert sorted(seconds)[3] < 0.15, seconds  # a machine under load may be late now and then
+
+
 def test_a_child_is_replaced_after_so_many_tasks(run_worker):
     run_worker("--processes", 1, "--max-tasks-per-child", 10)
     results = tasks_pools.pid.enqueue_many([((), {})] * 35)
@@ -191,6 +213,22 @@ def test_statistics_of_a_worker_outlive_its_children(run_worker):
     assert (row.processed, row.succeeded, row.failed, row.retried) == (9, 7, 1, 1)
     assert row.run_seconds >= row.longest_seconds > 0
     assert sum(Worker.objects.filter(kind="executor").values_list("processed", flat=True)) == 9
+
+
+def test_attempts_that_ended_with_their_process_are_counted_with_it(run_worker, tmp_path):
+    worker = run_worker("--processes", "2")
+    results = [
+        tasks.kill_its_process.enqueue(str(tmp_path / "kills"), 1),
+        tasks.kill_its_process_once_and_for_all.enqueue(),
+        tasks.stay_whatever_comes.enqueue(),
+    ]
+    assert all(result.wait(60) for result in results)
+    worker.stop()
+    row = Worker.objects.get(kind="worker")
+    attempts = Result.objects.filter(outcome__in=["lost", "failed", "succeeded"])
+    assert (row.processed, row.failed, row.succeeded) == (attempts.count(), 2, 1)
+    for child in Worker.objects.filter(kind="executor"):
+        assert child.processed == Result.objects.filter(worker_id=child.pk).count()
 
 
 def test_a_running_task_shows_as_a_busy_slot(run_worker, tmp_path):

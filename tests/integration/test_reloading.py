@@ -42,8 +42,8 @@ if "--trial" in sys.argv:
 class Shop:
     """A site with an app of its own, on the test's database."""
 
-    def __init__(self, folder, run_worker):
-        self.folder, self.run_worker = folder, run_worker
+    def __init__(self, folder, processes):
+        self.folder, self.processes = folder, processes
         (folder / "shop").mkdir()
         (folder / "shop" / "__init__.py").touch()
         (folder / "shop_settings.py").write_text(
@@ -60,7 +60,8 @@ class Shop:
         (self.folder / "shop" / "tasks.py").write_text(MODULE.format(version=version, top=top))
 
     def start(self, *args):
-        return self.run_worker(
+        return self.processes.manage(
+            "runworker",
             *args,
             env={
                 "DJANGO_SETTINGS_MODULE": "shop_settings",
@@ -89,8 +90,8 @@ class Shop:
 
 
 @pytest.fixture
-def shop(run_worker, tmp_path):
-    return Shop(tmp_path, run_worker)
+def shop(processes, tmp_path):
+    return Shop(tmp_path, processes)
 
 
 def pids():

@@ -179,7 +179,7 @@ class Stranger:
             "--noreload",
             str(port),
         ]
-        server = Launched(command, log, self.environment())
+        server = Launched.start(command, log, self.environment())
         server.wait_until(lambda: try_connecting(port), "accepts connections", timeout=60)
         return server, f"http://127.0.0.1:{port}"
 
@@ -283,6 +283,8 @@ def test_the_wheel_carries_the_three_packages_and_no_more(wheel: Path):
         "workers/management/commands/runworker.py",
         "dashboard/templates/dashboard/task.html",
         "dashboard/static/dashboard/taskhub.css",
+        "dashboard/locale/de/LC_MESSAGES/django.mo",
+        "taskhub/locale/de/LC_MESSAGES/django.mo",
         f"{metadata}/licenses/LICENSE",
     ):
         assert name in names

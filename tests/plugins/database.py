@@ -6,6 +6,7 @@ import pytest
 from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 
+from dashboard.live.pulse import get_pulse
 from taskhub.engines import news
 from tests.settings import ENGINE
 
@@ -21,6 +22,7 @@ def no_listener_outlives_the_test_database(django_db_setup: None) -> Iterator[No
     """A database that somebody is connected to cannot be dropped."""
     yield
     news.close_all()
+    get_pulse().close()
 
 
 @pytest.fixture

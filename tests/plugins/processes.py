@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.nursery import Nurseries
 from tests.processes import Launched, Processes
 from tests.services.base import free_port, try_connecting
 
@@ -25,12 +26,20 @@ def pytest_runtest_makereport(
     return report
 
 
+@pytest.fixture(scope="session")
+def nurseries() -> Iterator[Nurseries]:
+    """Where workers come from; see `tests.nursery`."""
+    nurseries = Nurseries()
+    yield nurseries
+    nurseries.close()
+
+
 @pytest.fixture
 def processes(
-    transactional_db: None, request: pytest.FixtureRequest, tmp_path: Path
+    transactional_db: None, request: pytest.FixtureRequest, tmp_path: Path, nurseries: Nurseries
 ) -> Iterator[Processes]:
     """Start commands on the test's database; all that they started is dead when the test ends."""
-    launcher = Processes(tmp_path)
+    launcher = Processes(tmp_path, nurseries)
     request.node.stash[PROCESSES] = launcher
     yield launcher
     launcher.close()
@@ -43,7 +52,7 @@ class WorkerLauncher:
         self._processes = processes
 
     def __call__(self, *args: str | int, env: dict[str, str] | None = None) -> Launched:
-        return self._processes.manage("runworker", *args, env=env)
+        return self._processes.work(*args, env=env)
 
 
 @pytest.fixture
@@ -59,7 +68,7 @@ class Drain:
         self._processes = processes
 
     def __call__(self, *args: str | int, timeout: float = 60.0) -> str:
-        worker = self._processes.manage("runworker", "--drain", *args)
+        worker = self._processes.work("--drain", *args)
         try:
             code = worker.wait(timeout)
         except subprocess.TimeoutExpired:

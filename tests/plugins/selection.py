@@ -9,7 +9,7 @@ from tests.settings import ENGINE
 
 TESTS = Path(__file__).resolve().parent.parent
 # What does not depend on the database is tested once, on the one that is always there.
-ONCE = tuple(TESTS / name for name in ("unit", "dashboard", "browser", "demo"))
+ONCE = tuple(TESTS / name for name in ("unit", "admin", "dashboard", "browser", "demo"))
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -113,7 +113,13 @@ def test_an_option_that_does_not_exist_is_named(name):
 
 def test_every_option_of_the_decorator_is_a_field_and_every_field_is_an_option():
     names = {field.name for field in dataclasses.fields(TaskDefinition)}
-    assert names - options.DEFINABLE == {"func", "identifier", "run_after", "stored"}
+    assert names - options.DEFINABLE == {
+        "func",
+        "identifier",
+        "parent_id",
+        "run_after",
+        "stored",
+    }
     assert options.DEFINABLE - names == set()
 
 

@@ -46,6 +46,13 @@ def test_no_queue_is_ever_far_from_its_share(given_weights, counts):
             assert abs(got[queue] - given_out * weight / total) <= len(given_weights)
 
 
+@given(weights, st.lists(st.integers(0, 400), max_size=5))
+def test_many_slots_at_once_are_divided_as_one_by_one(given_weights, counts):
+    at_once, one_by_one = Shares(given_weights), Shares(given_weights)
+    for count in counts:
+        assert dict(at_once.divide(count)) == taken(one_by_one, 1, count)
+
+
 @given(weights)
 def test_no_queue_starves(given_weights):
     shares = Shares(given_weights)

@@ -27,7 +27,7 @@ def attempt(*, failures=0, max_retries=3, attempt=1, **options):
     claim = Claim(
         id=7, claim_no=5, name=echo.identifier, queue="default", priority=0, position=0, args="[]",
         kwargs="{}", options=None, attempt=attempt, failures=failures, losses=0, interruptions=0,
-        max_retries=max_retries, enqueued_at=BEGAN, run_after=None,
+        max_retries=max_retries, ties=0, enqueued_at=BEGAN, run_after=None,
     )  # fmt: skip
     definition = echo.using(**{**CALM, **options})
     return Attempt(claim, definition, BEGAN, BEGAN + timedelta(seconds=1))

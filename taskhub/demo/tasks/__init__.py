@@ -7,6 +7,7 @@ from taskhub.demo.examples import (
     scheduled_tasks,
     simple_worker,
 )
+from taskhub.demo.tasks import workflows
 from taskhub.demo.tasks.failing import always_fails, flaky
 from taskhub.demo.tasks.imports import import_csv
 from taskhub.demo.tasks.mail import send_mail
@@ -31,5 +32,6 @@ __all__ = [
     "send_mail",
     "simple_worker",
     "slow",
+    "workflows",
     "write_report",
 ]

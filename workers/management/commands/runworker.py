@@ -35,6 +35,9 @@ class Command(BaseCommand):
         )  # fmt: skip
         parser.add_argument("--name", default=None, help="Name of this worker (default: HOST:PID).")
         parser.add_argument(
+            "--no-scheduler", action="store_true", help="Leave schedules to other workers."
+        )
+        parser.add_argument(
             "--drain", action="store_true", help="End when no task can be started any more."
         )
         parser.add_argument(
@@ -76,6 +79,7 @@ def _options(given: dict[str, Any]) -> WorkerOptions:
         return WorkerOptions(
             queues=parse_queues(given["queue"], declared), processes=processes, threads=given["threads"],
             coroutines=given["coroutines"], is_draining=given["drain"], is_reloading=given["reload"],
+            is_scheduling=not given["no_scheduler"],
             max_tasks_per_child=given["max_tasks_per_child"], max_rss_mb=given["max_rss"],
             shutdown_timeout=conf.get().shutdown_timeout if timeout is None else timeout,
             **({"name": given["name"]} if given["name"] is not None else {}),

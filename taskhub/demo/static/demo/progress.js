@@ -1,4 +1,4 @@
-// Keeps the progress page fresh. Without this file the page loads itself again every two seconds.
+// Keeps the progress page fresh on a site without the dashboard, whose component does it elsewhere. Without this file the page loads itself again every two seconds.
 const EVERY_MS = 500;
 const SLOWEST_MS = 10_000;
 

@@ -1,0 +1,174 @@
+"""Calls: how a call of a task becomes the columns of a schedule, and a task again when it is due."""
+
+from __future__ import annotations
+
+import inspect
+import random
+from collections.abc import Iterable
+from datetime import timedelta
+from difflib import get_close_matches
+from typing import Any
+
+from django.db.utils import Error
+
+from taskhub import compat, keys, registry
+from taskhub.definition import TaskDefinition
+from taskhub.engines import queue_alias
+from taskhub.errors import InvalidOption, ScheduleError, TaskhubError
+from taskhub.models import Schedule, TaskCatalog
+from taskhub.payload import normalize
+from taskhub.policies import Overlap
+from taskhub.queue.birth import new_row
+from taskhub.signature import Signature
+
+_OPTIONS = (
+    "queue_name", "priority", "expires", "max_retries", "tags", "pool", "sensitive", "unique_for", "concurrency_limit",
+    "rate_limit", *keys.SIZES,
+)  # fmt: skip
+_UNFIT = ("run_after", "countdown", "link", "link_error")  # of one moment, or of one call
+
+
+def columns_of(call: Signature | TaskDefinition | str) -> dict[str, Any]:
+    """Return the columns that say what a schedule calls: a signature, a task without arguments, or one by its name.
+
+    Raises:
+        ScheduleError: an option that a row cannot hold. UnknownTask: no task of this name.
+    """
+    signature = _signature(call)
+    mine = signature.definition
+    known = registry.find(mine.identifier) or mine
+    for option in _UNFIT:
+        if getattr(mine, option) != getattr(known, option):
+            raise ScheduleError(
+                f"{mine.identifier}: {option}={getattr(mine, option)!r:.100} cannot be scheduled; the schedule says "
+                "when a task runs, and each of its calls stands alone."
+            )
+    differing = {
+        option: _stored(mine, option)
+        for option in _OPTIONS
+        if getattr(mine, option) != getattr(known, option)
+    }
+    return {
+        "task": mine.identifier,
+        "args": normalize(list(signature.args), "args"),
+        "kwargs": normalize(dict(signature.kwargs), "kwargs"),
+        "options": {**mine.stored, **differing},
+    }
+
+
+def definition_of(schedule: Schedule) -> TaskDefinition:
+    """Return the task of a schedule with the options of its calls, as they are to be enqueued now.
+
+    Raises:
+        UnknownTask: this process does not have its code. InvalidOption, ScheduleError: bad options.
+    """
+    definition = registry.get(schedule.task).using(**_object(schedule, "options"))
+    if schedule.overlap == Overlap.QUEUE_ONE:
+        if definition.concurrency_key is not None:
+            raise ScheduleError(
+                f"overlap='queue_one' lets a task wait by a concurrency_key, and {schedule.task} has one of its own "
+                f"({definition.concurrency_key!r:.80}), which limits it already; choose another overlap.",
+                field="overlap",
+            )
+        definition = definition.using(concurrency_key=slot_of(schedule), concurrency_limit=1)
+    if schedule.jitter:
+        definition = definition.using(countdown=random.uniform(0, schedule.jitter))
+    return definition
+
+
+def arguments_of(schedule: Schedule) -> tuple[list[Any], dict[str, Any]]:
+    """Return the arguments of the calls.
+
+    Raises:
+        ScheduleError: they are no JSON array and object.
+    """
+    args: Any = schedule.args
+    if not isinstance(args, list):
+        raise ScheduleError(f"args={args!r:.80}: expected a JSON array.", field="args")
+    return args, _object(schedule, "kwargs")
+
+
+def slot_of(schedule: Schedule) -> str:
+    """Return the concurrency key of a schedule whose tasks wait for each other."""
+    return f"taskhub.schedule:{schedule.pk or 0}"
+
+
+def check_call(schedule: Schedule) -> None:
+    """Try the call without enqueueing it. Where this process lacks the code, the task's catalog entry must do.
+
+    Raises:
+        ScheduleError: names what does not fit.
+    """
+    args, kwargs = arguments_of(schedule)
+    _object(schedule, "options")
+    try:
+        _check_arguments(_parameters(schedule.task), schedule)
+        if registry.find(schedule.task) is not None:
+            new_row(definition_of(schedule), args, kwargs)
+    except (ScheduleError, Error):
+        raise
+    except (InvalidOption, compat.InvalidTask) as error:
+        raise ScheduleError(str(error), field="options") from error
+    except Exception as error:  # the boundary around the task's functions that make keys
+        told = str(error) if isinstance(error, TaskhubError) else f"{type(error).__name__}: {error}"
+        raise ScheduleError(told, field="kwargs") from error
+
+
+def _signature(call: Signature | TaskDefinition | str) -> Signature:
+    if isinstance(call, str):
+        call = registry.get(call)
+    if isinstance(call, TaskDefinition):
+        return call.s()
+    if not isinstance(call, Signature):
+        raise ScheduleError(
+            f"{call!r:.100} cannot be scheduled; expected a signature such as send_email.s('a@example.com'), a task, "
+            "or a task's name. (A workflow is enqueued by a task of its own.)"
+        )
+    return call
+
+
+def _stored(definition: TaskDefinition, option: str) -> Any:
+    value = getattr(definition, option)
+    if isinstance(value, timedelta):
+        value = value.total_seconds()
+    return normalize(value, f"{definition.identifier}: {option}")
+
+
+def _object(schedule: Schedule, column: str) -> dict[str, Any]:
+    value = getattr(schedule, column)
+    if not isinstance(value, dict):
+        raise ScheduleError(f"{column}={value!r:.80}: expected a JSON object.", field=column)
+    return value
+
+
+def _parameters(name: str) -> Iterable[inspect.Parameter]:
+    """Return what a task's function takes, without the context, as its code or the catalog says."""
+    definition = registry.find(name)
+    if definition is not None:
+        found = list(inspect.signature(definition.func).parameters.values())
+        return found[1:] if definition.takes_context else found
+    entries = TaskCatalog.objects.using(queue_alias())
+    entry = entries.filter(name=name).first()
+    if entry is None:
+        known = [*entries.values_list("name", flat=True)]
+        close = get_close_matches(name, known, n=2)
+        hint = f" Did you mean {' or '.join(map(repr, close))}?" if close else ""
+        raise ScheduleError(f"task={name!r}: no task of this name is known.{hint}", field="task")
+    return [
+        inspect.Parameter(
+            one["name"],
+            getattr(inspect.Parameter, one["kind"].upper()),
+            default=one.get("default", inspect.Parameter.empty),
+        )
+        for one in entry.parameters
+    ]
+
+
+def _check_arguments(parameters: Iterable[inspect.Parameter], schedule: Schedule) -> None:
+    signature = inspect.Signature(list(parameters))
+    try:
+        signature.bind(*schedule.args, **schedule.kwargs)
+    except TypeError as error:
+        raise ScheduleError(
+            f"The arguments do not fit {schedule.task}{signature}: {error}.", field="kwargs"
+        ) from error

@@ -1,0 +1,123 @@
+"""Runs: one time of a schedule becomes a task, or a reason why it does not."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from django.db import transaction
+from django.db.models import QuerySet
+from django.db.utils import Error
+
+from taskhub.engines import Engine
+from taskhub.errors import (
+    EnqueueFailed,
+    InvalidArguments,
+    InvalidOption,
+    ScheduleError,
+    TaskhubError,
+    UnknownTask,
+)
+from taskhub.models import Decision, Schedule, ScheduleRun
+from taskhub.results import AsyncResult
+from taskhub.schedules.calls import arguments_of, definition_of
+from taskhub.schedules.overlaps import obstacle, remember
+from taskhub.signature import Signature
+from taskhub.text import storable
+
+KEPT = 1000  # runs of each schedule, the newest
+_PRUNED_EVERY = 100
+_OF_THE_SCHEDULE = (ScheduleError, InvalidOption, InvalidArguments, UnknownTask)
+
+
+def run(
+    engine: Engine,
+    schedule: Schedule,
+    due_at: datetime,
+    now: datetime,
+    *,
+    is_manual: bool = False,
+) -> ScheduleRun:
+    """Enqueue the task of a due time, or note why not; in the caller's transaction, which has locked the schedule.
+
+    What is wrong with the schedule itself is raised. A full queue, a unique key that is taken and what the site's own
+    code raises (functions that make keys, receivers of signals) cost this time only.
+    """
+    if not is_manual and (reason := obstacle(schedule)):
+        return _note(engine, schedule, due_at, now, Decision.OVERLAPPED, reason)
+    try:
+        result = enqueue(engine, schedule)
+    except (Error, EnqueueFailed, *_OF_THE_SCHEDULE):
+        raise
+    except Exception as error:  # noqa: BLE001  # the boundary around the site's code
+        reason = (
+            str(error) if isinstance(error, TaskhubError) else f"{type(error).__name__}: {error}"
+        )
+        return _note(engine, schedule, due_at, now, Decision.REFUSED, reason)
+    if result.is_duplicate:
+        reason = f"task #{result.id}, which has the same unique key, has not ended"
+        return _note(engine, schedule, due_at, now, Decision.REFUSED, reason)
+    return note_task(engine, schedule, due_at, now, int(result.id), is_manual=is_manual)
+
+
+def enqueue(engine: Engine, schedule: Schedule) -> AsyncResult:
+    """Enqueue the task of a schedule; where that is refused, the caller's transaction goes on."""
+    args, kwargs = arguments_of(schedule)
+    with transaction.atomic(engine.alias):
+        return Signature(definition_of(schedule), tuple(args), kwargs).enqueue()
+
+
+def note_task(
+    engine: Engine,
+    schedule: Schedule,
+    due_at: datetime,
+    now: datetime,
+    task_id: int,
+    *,
+    is_manual: bool = False,
+) -> ScheduleRun:
+    """Write that a task was enqueued."""
+    remember(schedule, task_id)
+    return _runs(engine).create(
+        schedule=schedule, due_at=due_at, decided_at=now, decision=Decision.ENQUEUED, task_id=task_id,
+        is_manual=is_manual,
+    )  # fmt: skip
+
+
+def known_times(engine: Engine, schedule: Schedule, times: Sequence[datetime]) -> set[datetime]:
+    """Return those of `times` that were decided on already: an edit while the clock stood wrong may bring them back."""
+    if not times:
+        return set()
+    known = _runs(engine).filter(schedule=schedule, due_at__range=(times[0], times[-1]))
+    return set(known.values_list("due_at", flat=True))
+
+
+def prune_runs(engine: Engine, schedule: Schedule) -> None:
+    """Delete the runs of a schedule beyond the newest KEPT, every now and then."""
+    newest = _runs(engine).filter(schedule=schedule).order_by("-due_at").values_list("id", "due_at")
+    first = newest.first()
+    if first is None or first[0] % _PRUNED_EVERY:
+        return
+    if last := list(newest[KEPT : KEPT + 1]):
+        _runs(engine).filter(schedule=schedule, due_at__lte=last[0][1]).delete()
+
+
+def _note(
+    engine: Engine,
+    schedule: Schedule,
+    due_at: datetime,
+    now: datetime,
+    decision: Decision,
+    reason: str,
+) -> ScheduleRun:
+    return _runs(engine).create(
+        schedule=schedule,
+        due_at=due_at,
+        decided_at=now,
+        decision=decision,
+        reason=storable(reason, 500),
+    )
+
+
+def _runs(engine: Engine) -> QuerySet[ScheduleRun]:
+    return ScheduleRun.objects.using(engine.alias)

@@ -1,0 +1,167 @@
+"""Canvas: chain, group and chord, which may hold each other."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+from asgiref.sync import sync_to_async
+
+from taskhub.errors import InvalidWorkflow
+from taskhub.models.dependency import Need
+from taskhub.signature import Signature
+from taskhub.workflows.building import build
+from taskhub.workflows.plan import Plan, Shape, check_parts
+
+if TYPE_CHECKING:
+    from taskhub.results import AsyncResult
+    from taskhub.workflows.results import GroupResult
+
+
+class Canvas:
+    """What can be enqueued as a whole, or be part of a larger one."""
+
+    kind = "workflow"
+
+    def build(self, plan: Plan, before: Shape | None, need: Need = Need.SUCCESS) -> Shape:
+        """Add the tasks to a plan, to start after `before`; return those whose values come out of it."""
+        raise NotImplementedError
+
+    def plan(self, name: str = "") -> Plan:
+        """Return the tasks and their needs, written nowhere yet."""
+        plan = Plan(self.kind, name or self._name())
+        plan.end = self.build(plan, None)
+        return plan
+
+    def enqueue(self, name: str = "") -> AsyncResult | GroupResult:
+        """Write all tasks in one transaction; return the result of the end.
+
+        That is an AsyncResult where one task gives the last value, else a GroupResult.
+
+        Raises:
+            InvalidArguments, PayloadTooLarge, InvalidOption, DuplicateTask, EnqueueFailed: nothing was written.
+        """
+        from taskhub.workflows.writing import enqueue_plan
+
+        return enqueue_plan(self.plan(name))
+
+    async def aenqueue(self, name: str = "") -> AsyncResult | GroupResult:
+        """See `enqueue`."""
+        return await sync_to_async(self.enqueue)(name)
+
+    def __or__(self, other: Any) -> Chain:
+        """`a | b` is `chain(a, b)`."""
+        return chain(self, other)
+
+    def _name(self) -> str:
+        raise NotImplementedError
+
+
+class Chain(Canvas):
+    """One after the other; each gets the value of the one before as its first argument."""
+
+    kind = "chain"
+
+    def __init__(self, parts: tuple[Signature | Canvas, ...], need: Need) -> None:
+        self.parts, self._need = parts, need
+
+    def build(self, plan: Plan, before: Shape | None, need: Need = Need.SUCCESS) -> Shape:
+        shape = build(self.parts[0], plan, before, need)
+        for part in self.parts[1:]:
+            shape = build(part, plan, shape, self._need)
+        return shape
+
+    def _name(self) -> str:
+        return " | ".join(_short(part) for part in self.parts)[:200]
+
+
+class Group(Canvas):
+    """Side by side; its value is the list of their values, in their order."""
+
+    kind = "group"
+
+    def __init__(self, parts: tuple[Signature | Canvas, ...]) -> None:
+        self.parts = parts
+
+    def build(self, plan: Plan, before: Shape | None, need: Need = Need.SUCCESS) -> Shape:
+        return [build(part, plan, before, need) for part in self.parts]
+
+    def _name(self) -> str:
+        return f"{len(self.parts)} × {_short(self.parts[0])}"[:200]
+
+
+class Chord(Canvas):
+    """A group and a callback, which gets the list of the group's values."""
+
+    kind = "chord"
+
+    def __init__(self, header: Group, callback: Signature | Canvas, need: Need) -> None:
+        self.header, self.callback, self._need = header, callback, need
+
+    def build(self, plan: Plan, before: Shape | None, need: Need = Need.SUCCESS) -> Shape:
+        return build(self.callback, plan, self.header.build(plan, before, need), self._need)
+
+    def _name(self) -> str:
+        return (
+            f"{len(self.header.parts)} × {_short(self.header.parts[0])} | {_short(self.callback)}"[
+                :200
+            ]
+        )
+
+
+def chain(*parts: Any, on_failure: str = "cancel") -> Chain:
+    """Make a chain of signatures and workflows; takes one list of them as well.
+
+    `on_failure="continue"`: a step runs although the one before it failed, with None for its value.
+
+    Raises:
+        InvalidWorkflow: it is empty, or a part is no signature or workflow.
+    """
+    return Chain(check_parts("chain", _listed(parts), "one signature or more"), need_of(on_failure))
+
+
+def group(*parts: Any) -> Group:
+    """Make a group of signatures and workflows; takes one iterable of them as well.
+
+    Raises:
+        InvalidWorkflow: it is empty, or a part is no signature or workflow.
+    """
+    return Group(check_parts("group", _listed(parts), "one signature or more"))
+
+
+def chord(
+    header: Iterable[Any] | Group, callback: Any = None, *, on_failure: str = "cancel"
+) -> Chord:
+    """Make a chord: `callback` runs once, after all of `header`, with the list of their values first.
+
+    `on_failure="continue"`: it runs although some have failed, with None in their places.
+
+    Raises:
+        InvalidWorkflow: the header is empty, there is no callback, or a part is no signature or workflow.
+    """
+    if callback is None:
+        raise InvalidWorkflow("A chord needs a callback: chord([a.s(1), a.s(2)], total.s()).")
+    [last] = check_parts("chord's callback", [callback], "a signature")
+    if isinstance(header, Group):
+        parts = header.parts
+    else:
+        parts = check_parts("chord", header, "one signature or more before the callback")
+    return Chord(Group(parts), last, need_of(on_failure))
+
+
+def _listed(parts: tuple[Any, ...]) -> Iterable[Any]:
+    """Let one list stand for its members."""
+    is_list = len(parts) == 1 and isinstance(parts[0], Iterable)
+    return parts[0] if is_list and not isinstance(parts[0], Signature | Canvas) else parts
+
+
+def need_of(on_failure: str) -> Need:
+    """Return what a dependent needs, by what it is to do when the other fails."""
+    known = {"cancel": Need.SUCCESS, "continue": Need.END}
+    if on_failure not in known:
+        raise InvalidWorkflow(f"on_failure={on_failure!r}; expected 'cancel' or 'continue'.")
+    return known[on_failure]
+
+
+def _short(part: Signature | Canvas) -> str:
+    return part.definition.identifier if isinstance(part, Signature) else part.kind

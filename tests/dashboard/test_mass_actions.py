@@ -1,0 +1,276 @@
+"""A mass action is pinned to what was shown, counted with each batch, and a purge can be undone."""
+
+from datetime import timedelta
+
+import pytest
+from django.urls import reverse
+from django.utils import timezone
+
+from dashboard import bulk as running
+from taskhub.models import AuditEntry, BulkAction, BulkBatch, BulkState, BulkVerb, Task
+from taskhub.queue import bulk
+from taskhub.states import TaskState
+from tests.dashboard.builders import ago, make_task
+
+pytestmark = [pytest.mark.django_db, pytest.mark.only_on("sqlite", "postgresql")]
+
+
+def states() -> dict[str, int]:
+    found: dict[str, int] = {}
+    for state in Task.objects.values_list("state", flat=True):
+        found[state] = found.get(state, 0) + 1
+    return found
+
+
+def pin(client, url_name: str, *args: object, **form: object) -> BulkAction:
+    response = client.post(reverse(f"dashboard:{url_name}", args=args), form)
+    assert response.status_code == 302
+    action = BulkAction.objects.latest("pk")
+    assert response.headers["Location"] == reverse("dashboard:bulk", args=[action.pk])
+    return action
+
+
+def run(client, action: BulkAction, **form: str) -> str:
+    response = client.post(reverse("dashboard:run_bulk", args=[action.pk]), form, follow=True)
+    action.refresh_from_db()
+    return response.content.decode()
+
+
+def test_a_purge_shows_the_exact_count_by_state_and_age_and_changes_nothing_yet(operator):
+    for state in ("queued", "queued", "queued", "retrying", "pending", "running", "succeeded"):
+        make_task(state, enqueued_at=ago(60 if state == "queued" else 3600))
+    make_task(queue="other")
+    action = pin(operator, "purge", "mail")
+    page = operator.get(reverse("dashboard:bulk", args=[action.pk]))
+    assert [(part.state, part.count) for part in page.context["parts"]] == [
+        ("queued", 3),
+        ("retrying", 1),
+        ("pending", 1),
+    ]
+    text = page.content.decode()
+    assert "Cancel 5 waiting tasks?" in text
+    assert "over 59 min" in text
+    assert "Cancel 5 tasks" in text
+    assert states()["queued"] == 4
+    assert AuditEntry.objects.count() == 0
+
+
+def test_what_arrives_after_the_preview_is_not_touched(operator):
+    shown = [make_task() for _ in range(3)]
+    action = pin(operator, "purge", "mail")
+    late = make_task()
+    run(operator, action, reason="INC-2291")
+    assert action.state == BulkState.DONE
+    assert states() == {"cancelled": 3, "queued": 1}
+    late.refresh_from_db()
+    assert late.state == TaskState.QUEUED
+    shown[0].refresh_from_db()
+    assert shown[0].reason == f"mass action {action.pk}, by anna: INC-2291"
+    entry = AuditEntry.objects.get()
+    assert (entry.user_name, entry.action, entry.target, entry.count, entry.reason) == (
+        "anna", "purge", "3 tasks: queue:mail", 3, "INC-2291",
+    )  # fmt: skip
+    assert entry.result == "3 of 3 changed"
+
+
+def test_a_task_that_has_moved_on_since_the_preview_is_left_alone(operator):
+    make_task()
+    gone = make_task()
+    action = pin(operator, "purge", "mail")
+    Task.objects.filter(pk=gone.pk).update(state="succeeded", finished_at=ago(0))
+    run(operator, action, reason="x")
+    assert states() == {"cancelled": 1, "succeeded": 1}
+    assert (action.changed, action.pinned) == (1, 2)
+
+
+@pytest.mark.parametrize("reason", ["", "   \n "])
+def test_what_destroys_asks_for_a_reason(operator, reason):
+    make_task()
+    action = pin(operator, "purge", "mail")
+    assert "say why" in run(operator, action, reason=reason)
+    assert action.state == BulkState.PREVIEW
+    assert states() == {"queued": 1}
+    assert AuditEntry.objects.count() == 0
+
+
+def test_the_entry_is_committed_before_the_first_batch_and_its_count_grows_with_each(
+    operator, monkeypatch
+):
+    monkeypatch.setattr(bulk, "BATCH", 2)
+    for _ in range(5):
+        make_task()
+    action = pin(operator, "purge", "mail")
+    entry = AuditEntry.objects.create(
+        at=ago(0), user_id="1", user_name="anna", action="purge", target="t"
+    )
+    assert bulk.start(action, entry, "by anna: x")
+    counts = []
+    while bulk.run_batch(action.pk).state == BulkState.RUNNING:
+        entry.refresh_from_db()
+        counts.append((entry.count, entry.result))
+    assert counts == [(2, "goes on: 2 of 5 looked at"), (4, "goes on: 4 of 5 looked at")]
+    entry.refresh_from_db()
+    assert (entry.count, entry.result) == (5, "5 of 5 changed")
+
+
+def test_an_action_begins_once_whoever_presses_first(operator):
+    make_task()
+    action = pin(operator, "purge", "mail")
+    entry = AuditEntry.objects.create(
+        at=ago(0), user_id="1", user_name="anna", action="purge", target="t"
+    )
+    assert bulk.start(action, entry, "first")
+    assert not bulk.start(action, entry, "second")
+
+
+def test_an_action_is_stopped_between_two_batches_and_what_was_done_stays(operator, monkeypatch):
+    monkeypatch.setattr(bulk, "BATCH", 2)
+    for _ in range(5):
+        make_task()
+    action = pin(operator, "purge", "mail")
+    entry = AuditEntry.objects.create(
+        at=ago(0), user_id="1", user_name="anna", action="purge", target="t"
+    )
+    bulk.start(action, entry, "x")
+    bulk.run_batch(action.pk)
+    operator.post(reverse("dashboard:stop_bulk", args=[action.pk]))
+    assert bulk.run_batch(action.pk).state == BulkState.STOPPED
+    assert states() == {"cancelled": 2, "queued": 3}
+    entry.refresh_from_db()
+    assert (entry.count, entry.result) == (2, "stopped after 2 of 5")
+    assert "Undo" in operator.get(reverse("dashboard:bulk", args=[action.pk])).content.decode()
+
+
+def test_a_purge_is_undone_and_each_task_waits_as_it_did(operator):
+    later = timezone.now() + timedelta(hours=2)
+    queued = make_task(attempt=1, failures=1)
+    pending = make_task(TaskState.PENDING, run_after=later)
+    retrying = make_task(TaskState.RETRYING, run_after=later)
+    cancelled_before = make_task(TaskState.CANCELLED, reason="by somebody else")
+    action = pin(operator, "purge", "mail")
+    run(operator, action, reason="oops")
+    assert states() == {"cancelled": 4}
+    text = operator.post(
+        reverse("dashboard:undo_bulk", args=[action.pk]), follow=True
+    ).content.decode()
+    assert "Brought 3 tasks back" in text
+    for task in (queued, pending, retrying, cancelled_before):
+        task.refresh_from_db()
+    assert (queued.state, queued.failures, queued.reason) == ("queued", 1, "")
+    assert (pending.state, pending.waits_for) == ("pending", "time")
+    assert abs(pending.run_after - later) < timedelta(milliseconds=1)
+    assert retrying.state == "pending"
+    assert cancelled_before.state == "cancelled"
+    assert list(AuditEntry.objects.order_by("id").values_list("action", "count")) == [
+        ("purge", 3),
+        ("undo", 3),
+    ]
+
+
+def test_a_purge_cannot_be_undone_when_its_time_is_over_nor_twice(operator):
+    make_task()
+    action = pin(operator, "purge", "mail")
+    run(operator, action, reason="x")
+    assert action.undo_until - action.moved_at > timedelta(minutes=14)
+    BulkAction.objects.update(undo_until=ago(1))
+    url = reverse("dashboard:undo_bulk", args=[action.pk])
+    assert "15 minutes" in operator.post(url, follow=True).content.decode()
+    assert states() == {"cancelled": 1}
+    BulkAction.objects.update(undo_until=ago(-60))
+    operator.post(url)
+    assert "15 minutes" in operator.post(url, follow=True).content.decode()
+    assert states() == {"queued": 1}
+
+
+def test_selected_tasks_are_retried_and_the_others_are_not(operator):
+    chosen = [make_task(TaskState.FAILED) for _ in range(2)]
+    make_task(TaskState.FAILED)
+    running_one = make_task(TaskState.RUNNING)
+    action = pin(operator, "choose", verb="retry", id=[task.pk for task in [*chosen, running_one]])
+    assert (action.verb, action.pinned) == (BulkVerb.RETRY, 2)
+    run(operator, action)
+    assert states() == {"queued": 2, "failed": 1, "running": 1}
+    assert AuditEntry.objects.get().count == 2
+
+
+def test_all_that_match_a_search_are_cancelled_and_running_ones_asked(operator):
+    make_task(name="email.send")
+    make_task(TaskState.RUNNING, name="email.send")
+    make_task(name="other")
+    action = pin(operator, "choose", verb="cancel", which="all", search="?task=email.*")
+    text = operator.get(reverse("dashboard:bulk", args=[action.pk])).content.decode()
+    assert "task:email.*" in text
+    assert "1 is running" in text
+    run(operator, action, reason="wrong segment")
+    assert states() == {"cancelled": 1, "running": 1, "queued": 1}
+    assert Task.objects.get(state="running").cancel_requested_at is not None
+    assert action.undo_until is None
+
+
+def test_a_search_that_cannot_be_used_pins_nothing(operator, client_with):
+    make_task()
+    bad = {"verb": "cancel", "which": "all", "search": "?state=nonsense"}
+    assert operator.post(reverse("dashboard:choose"), bad).status_code == 403
+    blind = client_with("view_dashboard", "cancel_task")
+    peek = {"verb": "cancel", "which": "all", "search": "?args.to=a"}
+    assert blind.post(reverse("dashboard:choose"), peek).status_code == 403
+    assert BulkAction.objects.count() == 0
+
+
+def test_nothing_selected_says_so(operator):
+    response = operator.post(reverse("dashboard:choose"), {"verb": "retry"}, follow=True)
+    assert "Nothing is selected" in response.content.decode()
+
+
+def test_more_than_may_be_pinned_go_in_rounds_and_the_page_says_so(operator, monkeypatch):
+    monkeypatch.setattr(bulk, "PINNED", 2)
+    for _ in range(3):
+        make_task()
+    action = pin(operator, "purge", "mail")
+    assert (action.pinned, action.is_more) == (2, True)
+    assert (
+        "others go in another"
+        in operator.get(reverse("dashboard:bulk", args=[action.pk])).content.decode()
+    )
+
+
+def test_an_action_whose_process_is_gone_can_go_on(operator, monkeypatch):
+    monkeypatch.setattr(bulk, "BATCH", 1)
+    for _ in range(3):
+        make_task()
+    action = pin(operator, "purge", "mail")
+    entry = AuditEntry.objects.create(
+        at=ago(0), user_id="1", user_name="anna", action="purge", target="t"
+    )
+    bulk.start(action, entry, "x")
+    bulk.run_batch(action.pk)
+    BulkAction.objects.update(moved_at=ago(60))
+    assert (
+        "It stands still"
+        in operator.get(reverse("dashboard:bulk", args=[action.pk])).content.decode()
+    )
+    run(operator, action)
+    assert action.state == BulkState.DONE
+    assert states() == {"cancelled": 3}
+
+
+def test_what_was_pinned_is_forgotten_after_a_day_and_the_counts_stay(operator):
+    make_task()
+    action = pin(operator, "purge", "mail")
+    run(operator, action, reason="x")
+    forgotten = pin(operator, "purge", "mail")
+    BulkAction.objects.update(moved_at=ago(2 * 86_400))
+    while bulk.prune_bulk():
+        pass
+    assert BulkBatch.objects.count() == 0
+    assert BulkAction.objects.get() == action
+    assert forgotten.pk != action.pk
+
+
+def test_recent_actions_are_told_until_their_time_is_over(operator):
+    make_task()
+    action = pin(operator, "purge", "mail")
+    assert running.recent(timezone.now()) == []
+    run(operator, action, reason="x")
+    assert running.recent(timezone.now()) == [action]
+    assert "Purged 1 task" in operator.get(reverse("dashboard:tasks")).content.decode()
