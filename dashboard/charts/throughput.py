@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from math import log10
 
 from django.utils.text import capfirst
@@ -28,7 +28,7 @@ Pile = dict[str, int]
 
 def throughput(points: Sequence[Point]) -> Chart:
     """Draw them; the span that goes on is drawn open."""
-    piles = [_pile(point) for point in points]
+    piles = [pile_of(point.counts) for point in points]
     top = _round_up(max((sum(pile.values()) for pile in piles), default=0))
     total = {state: sum(pile[state] for pile in piles) for state, _ in _PILE}
     ended = [f"{words.count(n)} {words.state(state)}" for state, n in total.items() if n]
@@ -39,12 +39,12 @@ def throughput(points: Sequence[Point]) -> Chart:
         x=ticks(points),
         y=[words.count(round(top * number / 4)) for number in range(4, -1, -1)],
         grid=[HEIGHT * number / 4 for number in range(5)],
-        bars=list(_bars(piles, top)),
+        bars=list(pile_bars(piles, top)),
         latest=dict(zip(_KINDS, _written(last), strict=True)),
         latest_at=last_whole(points),
         is_empty=not any(total.values()),
         columns=[capfirst(words.state(name)) for name in _KINDS],
-        rows=[(point.start_at, _written(_pile(point))) for point in reversed(points)],
+        rows=[(point.start_at, _written(pile_of(point.counts))) for point in reversed(points)],
         marks=[top * number / 4 for number in range(5)],
         traces=[Trace(kind, _looks(kind), [pile[kind] for pile in piles]) for kind in _KINDS],
     )
@@ -60,7 +60,7 @@ def _looks(kind: str) -> dict[str, str]:
     }
 
 
-def _bars(piles: Sequence[Pile], top: int) -> Iterator[Bars]:
+def pile_bars(piles: Sequence[Pile], top: int) -> Iterator[Bars]:
     """Draw each state's parts as one path, and those of the span that goes on apart."""
     step = WIDTH / max(len(piles), 1)
     paths: dict[tuple[str, bool], list[str]] = {}
@@ -78,8 +78,9 @@ def _bars(piles: Sequence[Pile], top: int) -> Iterator[Bars]:
         yield Bars(state, "".join(parts), edge, is_open)
 
 
-def _pile(point: Point) -> Pile:
-    return {state: sum(point.counts.get(one, 0) for one in outcomes) for state, outcomes in _PILE}
+def pile_of(counts: Mapping[str, int]) -> Pile:
+    """Return the attempts of a span by the state that tells how they ended, the bottom of the pile first."""
+    return {state: sum(counts.get(one, 0) for one in outcomes) for state, outcomes in _PILE}
 
 
 def _written(pile: Pile) -> list[str]:

@@ -18,6 +18,7 @@ from dashboard.narrowing import first_id, key, narrow, refused, window
 from dashboard.pages import page
 from dashboard.permissions import Permission, has
 from dashboard.rows import rows
+from dashboard.when import when
 from taskhub import monitor
 from taskhub.models import Task
 
@@ -52,6 +53,7 @@ def _context(request: HttpRequest, filters: Filters, typed: grammar.Typed) -> di
         "chips": filters.chips(not_for_you),
         "bad_words": [(word, _mended(filters, word)) for word in typed.bad],
         "typed": request.GET.get("q", "") if typed.bad else "",
+        "when": when(usable, now),
         "facets": facets(filters, found.tasks, now, first) if not not_for_you else [],
         "rows": rows(found.tasks, now, with_payloads=may_see),
         "newer": filters.url(after=found.newer) if found.newer is not None else "",

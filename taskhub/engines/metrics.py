@@ -32,6 +32,7 @@ def overwrite(engine: Engine, rows: Sequence[MetricBucket]) -> None:
 # When its span begins in seconds since 1970, queue, outcome, how many attempts, and as JSON their waits and runs.
 Measured = tuple[int, str, str, int, str, str]
 Counted = tuple[int, str, str, int]
+Ended = tuple[int, str, int]
 
 
 def measured(
@@ -59,6 +60,21 @@ def counted(engine: Engine, since: datetime, until: datetime) -> list[Counted]:
         f"SELECT {start}, queue, outcome, sum(count) "
         f"FROM taskhub_metricbucket WHERE {which} GROUP BY start_at, queue, outcome"
     )
+    return _fetch(engine, sql, params)
+
+
+def ended(
+    engine: Engine,
+    since: datetime,
+    until: datetime,
+    stored: int = _MINUTE,
+    queue: str | None = None,
+    name: str | None = None,
+) -> list[Ended]:
+    """Return how many attempts there were in each span of `stored` seconds, by outcome."""
+    which, params = _of(engine, since, until, stored, queue, name)
+    start = engine.seconds_of("start_at")
+    sql = f"SELECT {start}, outcome, sum(count) FROM taskhub_metricbucket WHERE {which} GROUP BY start_at, outcome"
     return _fetch(engine, sql, params)
 
 

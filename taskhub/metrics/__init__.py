@@ -3,7 +3,7 @@
 And, by minute and queue, how long the oldest task had waited.
 """
 
-from taskhub.metrics.flow import Flow, flows, flows_of
+from taskhub.metrics.flow import Flow, counts, flows, flows_of
 from taskhub.metrics.histogram import BOUNDS, quantile
 from taskhub.metrics.recorder import Recorder
 from taskhub.metrics.rollup import roll_up
@@ -16,6 +16,7 @@ __all__ = [
     "Lookout",
     "Point",
     "Recorder",
+    "counts",
     "flows",
     "flows_of",
     "oldest_waits",

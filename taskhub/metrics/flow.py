@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from math import ceil
 
 from taskhub.engines import get_engine
-from taskhub.engines.metrics import counted
-from taskhub.metrics.series import MOST_POINTS, Point
+from taskhub.engines.metrics import counted, ended
+from taskhub.metrics.series import Point, spans_of, stored_in
 from taskhub.metrics.tally import MINUTE, floor, moment
 
 Flow = list[Mapping[str, int]]  # attempts by outcome, for each minute
@@ -20,12 +19,7 @@ def flows(since: datetime, until: datetime | None = None) -> dict[str, Flow]:
     Raises:
         ValueError: more minutes than a series has points.
     """
-    until = until or get_engine().now()
-    starts = range(floor(int(since.timestamp()), MINUTE), ceil(until.timestamp()), MINUTE)
-    if len(starts) > MOST_POINTS:
-        raise ValueError(
-            f"{len(starts)} minutes from {since:%Y-%m-%d %H:%M}; expected {MOST_POINTS} at most."
-        )
+    starts = spans_of(since, until, MINUTE)
     found: dict[str, list[dict[str, int]]] = {}
     for at, queue, outcome, count in counted(
         get_engine(), moment(starts.start), moment(starts.stop)
@@ -34,6 +28,29 @@ def flows(since: datetime, until: datetime | None = None) -> dict[str, Flow]:
             flow = found[queue] = [{} for _ in starts]
         flow[(at - starts.start) // MINUTE][outcome] = int(count)
     return {queue: [*flow] for queue, flow in found.items()}
+
+
+def counts(
+    since: datetime,
+    until: datetime | None = None,
+    seconds: int = MINUTE,
+    queue: str | None = None,
+    name: str | None = None,
+) -> list[tuple[datetime, Mapping[str, int]]]:
+    """Return the spans of a series with the attempts that ended in each, by outcome, without their durations.
+
+    Raises:
+        ValueError: as `series`.
+    """
+    starts = spans_of(since, until, seconds)
+    found: dict[int, dict[str, int]] = {start: {} for start in starts}
+    of_span = ended(
+        get_engine(), moment(starts.start), moment(starts.stop), stored_in(seconds), queue, name
+    )
+    for at, outcome, count in of_span:
+        span = found[floor(at, seconds)]
+        span[outcome] = span.get(outcome, 0) + int(count)
+    return [(moment(start), span) for start, span in found.items()]
 
 
 def flows_of(points: Sequence[Point]) -> dict[str, Flow]:

@@ -51,6 +51,15 @@ def series(
     Raises:
         ValueError: `seconds` is not made of minutes, or that would be too many points.
     """
+    starts = spans_of(since, until, seconds)
+    spans = _read(starts, queue, name)
+    return [
+        spans[start].point(start) if start in spans else Point(moment(start)) for start in starts
+    ]
+
+
+def spans_of(since: datetime, until: datetime | None, seconds: int) -> range:
+    """Return when the spans of a series begin, in seconds since 1970; raises as `series` does."""
     if seconds < MINUTE or seconds % MINUTE:
         raise ValueError(f"seconds is {seconds!r}; expected 60 or a multiple of it.")
     until = until or get_engine().now()
@@ -60,10 +69,12 @@ def series(
             f"{len(starts)} points of {seconds} s from {since:%Y-%m-%d %H:%M}; expected {MOST_POINTS} at most: "
             "ask for longer spans or a later beginning."
         )
-    spans = _read(starts, queue, name)
-    return [
-        spans[start].point(start) if start in spans else Point(moment(start)) for start in starts
-    ]
+    return starts
+
+
+def stored_in(seconds: int) -> int:
+    """Return the longest of the spans that are kept of which spans of `seconds` are made."""
+    return next(span for span in (DAY, HOUR, MINUTE) if seconds % span == 0)
 
 
 class _Span:
@@ -88,7 +99,7 @@ class _Span:
 def _read(starts: range, queue: str | None, name: str | None) -> dict[int, _Span]:
     """Return what was measured in each span."""
     seconds = starts.step
-    stored = next(span for span in (DAY, HOUR, MINUTE) if seconds % span == 0)
+    stored = stored_in(seconds)
     engine, since, until = get_engine(), moment(starts.start), moment(starts.stop)
     spans: defaultdict[int, _Span] = defaultdict(_Span)
     for at, of_queue, outcome, count, waits, runs in measured(
