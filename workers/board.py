@@ -174,6 +174,7 @@ class Board:
     SIZE = 8
     worker_id, stop = _Cell(0), _Cell(1)
     order = _Cell(2)  # of an operator, as the row has it
+    is_supervisor_at_rest = _Cell(3)  # it looks for deadlines seldom, and wants to be woken for one
 
     def __init__(self, kinds: Sequence[tuple[WorkerKind, int]]) -> None:
         """Make a board for a maintenance child and children of these kinds, each with its number of slots."""
@@ -181,9 +182,21 @@ class Board:
         sizes = [Child.SIZE + slots * Slot.SIZE for _, slots in places]
         self.cells = memoryview(mmap.mmap(-1, (self.SIZE + sum(sizes)) * 8)).cast("q")
         self.base = 0
+        self.bell = Bell()  # the supervisor's
         starts = [self.SIZE + sum(sizes[:number]) for number in range(len(places))]
         self.all = [
             Child(self.cells, start, number, kind, slots)
             for number, (start, (kind, slots)) in enumerate(zip(starts, places, strict=True))
         ]
         self.maintenance, self.children = self.all[0], self.all[1:]
+
+    @property
+    def has_work(self) -> bool:
+        """A child runs something, or is about to."""
+        return any(child.running or len(child.tray) for child in self.children)
+
+    def wake_supervisor(self) -> None:
+        """Let it look: tasks are about to run, or it is to find out itself why. Any child may."""
+        if self.is_supervisor_at_rest:
+            self.is_supervisor_at_rest = 0
+            self.bell.ring()

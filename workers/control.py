@@ -166,6 +166,8 @@ class Control:
         else:
             self._holdings.look_for_lost(len(self._recording.running) + len(self._outbox))
             self._intake.fill(taken=len(self._hooks))
+            if self._holdings:
+                self._board.wake_supervisor()
         self._listen(0.0 if self._is_over else self._napping.seconds())
 
     def _is_leaving(self) -> bool:

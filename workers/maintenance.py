@@ -36,7 +36,7 @@ T = TypeVar("T")
 
 _LOOK_EVERY = 0.1  # seconds between looks at the board while there is work
 _LOOK_CLOSELY = 0.04  # while tasks run that others may be waiting behind
-_LOOK_IDLY = 1.0  # while there is none
+_LOOK_IDLY = 3.0  # while there is none
 _AT_REST_AFTER = 1.0  # seconds without work
 
 

@@ -12,6 +12,7 @@ from workers import vital
 from workers.bell import CANCEL, LOOK, NEW_QUEUE, WORK
 from workers.board import Board
 
+_NAP = 5.0  # seconds, without news
 _MERGE_NEWS = 0.05  # seconds: how often we find out what news without a name is about
 
 
@@ -57,7 +58,7 @@ class Messenger:
         while not self._is_over:
             if self._have_children_moved():
                 self._waiter.look_often()
-            wakes = self._waiter.wait(1.0)
+            wakes = self._waiter.wait(_NAP)
             if said := b"".join(self._bell_of(wake.kind, wake.queue) for wake in wakes):
                 self.ring_all(said)  # before anything else: somebody waits
                 self._on_ring()

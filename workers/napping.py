@@ -69,7 +69,7 @@ class Napping:
     def sleep(self, seconds: float) -> bytes:
         """Wait for the bell, with signs of life; return what was said."""
         said, until = b"", time.monotonic() + seconds
-        at_once = min(1.0, conf.get().lease / 10)
+        at_once = conf.get().lease / 10
         while not said and not self._lifeline.is_torn:
             left = until - time.monotonic()
             said = self._child.bell.wait(min(left, at_once), self._lifeline)

@@ -15,7 +15,7 @@ from django.db import connections
 from taskhub import background, conf, registry
 from taskhub.engines import get_engine
 from taskhub.models.worker import WorkerKind
-from workers.bell import STOP, Bell, Lifeline
+from workers.bell import STOP, Lifeline
 from workers.board import Board, Child, ChildState, Death, Stop
 from workers.coroutines import EventLoop
 from workers.executor import Executor
@@ -28,7 +28,9 @@ from workers.threads import ThreadPool
 logger = logging.getLogger("taskhub.worker")
 
 _LOOK_EVERY = 0.1  # seconds between looks while a task runs
-_LOOK_IDLY = 0.5  # while none does
+_LOOK_IDLY = 0.5  # while none does, but one has run a moment ago
+_LOOK_AT_REST = 3.0  # after that; children that get work say so
+_AT_REST_AFTER = 1.0  # seconds without work
 _SHORTEST_NAP = 0.01
 _FAREWELL = 10.0  # seconds that children get to record and sign off after the shutdown timeout
 _CRASH_SECONDS = 2.0  # a child that lives shorter is started again with a growing pause
@@ -47,13 +49,14 @@ class Supervisor:
     def __init__(self, options: WorkerOptions) -> None:
         self._options = options
         self._board = Board(options.kinds)
-        self._bell = Bell()  # rung by signals
+        self._bell = self._board.bell  # rung by signals too
         self._lifeline = Lifeline()
         self._reloading = Reloading(is_watching=options.is_reloading)
         self._start_after = [0.0] * len(self._board.all)
         self._pauses = [0.0] * len(self._board.all)
         self._stop_deadline: float | None = None
         self._times_told = 0
+        self._busy_at = 0.0
         self._killing = Killing(self._board)
 
     def run(self) -> int:
@@ -92,11 +95,22 @@ class Supervisor:
         self._bell.wait(nap)
 
     def _nap(self) -> float:
-        is_busy = self._board.stop or any(child.running for child in self._board.children)
-        longest = min(_LOOK_EVERY if is_busy else _LOOK_IDLY, conf.get().lease / 10)
         now = time.monotonic()
+        longest = min(self._longest_nap(now), conf.get().lease / 10)
         times = [at for child in self._board.all for at in self._times_of(child) if at > now]
         return max(_SHORTEST_NAP, min([longest, *(at - now for at in times)]))
+
+    def _longest_nap(self, now: float) -> float:
+        board = self._board
+        board.is_supervisor_at_rest = (
+            1  # before the look: a child that gets work after it will ring
+        )
+        if board.stop or board.has_work:
+            self._busy_at = now
+        if now - self._busy_at >= _AT_REST_AFTER and not self._options.is_reloading:
+            return _LOOK_AT_REST
+        board.is_supervisor_at_rest = 0
+        return _LOOK_EVERY if self._busy_at == now else _LOOK_IDLY
 
     def _times_of(self, child: Child) -> list[float]:
         """Return when this place may need a look."""

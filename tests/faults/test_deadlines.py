@@ -1,5 +1,7 @@
 """Timeouts: they interrupt what can be interrupted, kill what cannot, and hit nobody else."""
 
+import time
+
 import pytest
 
 from taskhub import TaskState
@@ -45,6 +47,19 @@ def test_a_task_that_stays_after_its_timeout_is_killed_and_the_worker_goes_on(ru
         "TaskTimeout",
     )
     assert tasks.add.enqueue(1).get(timeout=60) == 1
+
+
+def test_a_supervisor_at_rest_is_woken_for_a_deadline(run_worker):
+    """It would look seconds later by itself; three times, for one look may be due just then."""
+    run_worker("--processes", "1")
+    for _ in range(3):
+        time.sleep(2)
+        result = tasks.stay_whatever_comes.enqueue()
+        assert result.wait(60)
+        row = Task.objects.get(id=int(result.id))
+        assert (row.finished_at - row.started_at).total_seconds() < 0.7 + 1, (
+            "this machine may be busy"
+        )
 
 
 def test_kills_at_the_deadline_never_hit_another_task(run_worker):

@@ -47,6 +47,7 @@ class _OwnBoard(Board):
     """A board whose pipes go with it: as long as anybody may ring a bell, it is there."""
 
     def __del__(self) -> None:
+        self.bell.close()
         for child in self.all:
             child.bell.close()
             child.tray.close()
