@@ -38,10 +38,14 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     path = os.environ.get("TASKHUB_TEST_REPORT")
     if path is None:
         return
-    count = {key: len(found) for key, found in terminalreporter.stats.items()}
-    totals = {
+    stats = terminalreporter.stats
+    count = {key: len(found) for key, found in stats.items()}
+    totals: dict[str, object] = {
         "passed": count.get("passed", 0) + count.get("xfailed", 0),
         "failed": count.get("failed", 0) + count.get("error", 0),
         "skipped": count.get("skipped", 0),
+        "failed_tests": sorted(
+            {found.nodeid for key in ("failed", "error") for found in stats.get(key, [])}
+        ),
     }
     Path(path).write_text(json.dumps(totals))
