@@ -10,6 +10,7 @@ from django.utils import timezone
 from django.utils.translation import gettext
 
 from taskhub.engines import get_engine, queue_alias
+from taskhub.errors import ScheduleError
 from taskhub.models import Schedule, TaskCatalog
 from taskhub.schedules import problems
 
@@ -37,6 +38,8 @@ class ScheduleForm(forms.ModelForm):  # type: ignore[type-arg]
     class Meta:
         model = Schedule
         fields = "__all__"  # noqa: DJ007  # the admin names them
+
+    refusal: ScheduleError | None = None  # what the schedule met with after it had been checked
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -79,6 +82,10 @@ class ScheduleForm(forms.ModelForm):  # type: ignore[type-arg]
         for field, message in problems(self.instance, now).items():
             if field not in self.errors:
                 self.add_error(field if field in self.fields else None, message)
+
+        if self.refusal is not None:
+            field = self.refusal.field
+            self.add_error(field if field in self.fields else None, str(self.refusal))
 
     def _is_to_be_due(self) -> bool:
         """An enabled one whose time is over may still get another name."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.conf import settings
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, JsonResponse
@@ -21,6 +21,7 @@ from taskhub.admin.guarding import each, may, note
 from taskhub.admin.outlook import Outlook, outlook
 from taskhub.admin.schedule_form import ScheduleForm
 from taskhub.engines import queue_alias
+from taskhub.errors import ScheduleError
 from taskhub.models import Schedule
 
 _ARGUMENTS = ("task", "args", "kwargs", "options")
@@ -91,6 +92,26 @@ class ScheduleAdmin(ModelAdmin):  # type: ignore[type-arg]
         return self.readonly_fields
 
     # -- what is written ----------------------------------------------------------------------------------------------
+
+    def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+        """As Django has it; what has become wrong since the form was checked is shown in the form, as typed."""
+        try:
+            return super().changeform_view(request, *args, **kwargs)
+        except ScheduleError as error:
+            request.refusal = error  # type: ignore[attr-defined]
+            return super().changeform_view(request, *args, **kwargs)
+
+    def get_form(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+        form = super().get_form(request, *args, **kwargs)
+        form.refusal = getattr(request, "refusal", None)  # type: ignore[attr-defined]
+        return form
+
+    def delete_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+        try:
+            return super().delete_view(request, *args, **kwargs)
+        except ScheduleError as error:
+            self.message_user(request, str(error), messages.ERROR)
+            return redirect("admin:taskhub_schedule_changelist")
 
     def save_model(self, request: HttpRequest, obj: Schedule, form: Any, change: bool) -> None:
         schedules.save(obj)

@@ -51,6 +51,43 @@ def test_a_schedule_is_added(root):
     assert (entry.action, entry.target, entry.user_name) == ("add schedule", "nightly", "anna")
 
 
+def between(monkeypatch, name, meanwhile):
+    """Let something happen after the form was checked and before `schedules.<name>` does its work."""
+    true = getattr(schedules, name)
+
+    def late(what):
+        meanwhile()
+        return true(what)
+
+    monkeypatch.setattr(schedules, name, late)
+
+
+def test_a_name_that_is_taken_after_the_form_was_checked_is_told_beside_its_field(
+    root, monkeypatch
+):
+    between(monkeypatch, "save", lambda: made("nightly"))
+    response = root.post(f"{LIST}add/", FORM)
+    assert response.status_code == 200
+    form = response.context["adminform"].form
+    assert "named 'nightly' already" in form.errors["name"][0]
+    assert form["cron"].value() == "30 2 * * *", "what was typed is still there"
+    assert not AuditEntry.objects.exists()
+
+
+def test_what_is_removed_or_declared_while_somebody_asks_to_remove_it_is_told(root, monkeypatch):
+    row = made()
+
+    def declare():
+        Schedule.objects.filter(pk=row.pk).update(is_from_code=True)
+
+    between(monkeypatch, "remove", declare)
+    response = root.post(
+        reverse("admin:taskhub_schedule_delete", args=[row.pk]), {"post": "yes"}, follow=True
+    )
+    assert "declared in code" in str(next(iter(response.context["messages"])))
+    assert Schedule.objects.filter(pk=row.pk).exists()
+
+
 BAD = [
     ({"name": ""}, "name"),
     ({"cron": "0 0 30 2 *"}, "cron"),
