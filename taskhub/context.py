@@ -13,6 +13,8 @@ from inspect import isawaitable, iscoroutine
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
+from asgiref.sync import sync_to_async
+
 from taskhub import compat, steps
 from taskhub.errors import (
     InvalidCheckpoint,
@@ -105,6 +107,10 @@ class TaskContext(compat.TaskContext):  # type: ignore[type-arg]  # not subscrip
         if weight is not None:
             definition = definition.using(weight=weight)
         return replace(signature, definition=definition).enqueue()
+
+    async def aspawn(self, signature: Signature, *, weight: float | None = None) -> AsyncResult:
+        """See `spawn`; does not block the event loop."""
+        return await sync_to_async(self.spawn)(signature, weight=weight)
 
     def update_progress(self, fraction: float, message: str = "") -> None:
         """Report how far the task is, from 0 to 1. Cheap to call often: the worker stores the last report.

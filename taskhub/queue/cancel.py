@@ -70,6 +70,11 @@ def _cancel(ids: list[int], reason: str, states: Collection[TaskState]) -> int:
         if asked:
             tasks().filter(id__in=asked).update(cancel_requested_at=engine.clock(), reason=reason)
             engine.notify(Kind.CANCEL)
-    children = tasks().filter(parent_id__in=[*waiting, *asked])
+    return len(waiting) + len(asked) + cancel_children([*waiting, *asked], reason)
+
+
+def cancel_children(parents: Collection[int], reason: str = "") -> int:
+    """Cancel what these cancelled tasks have spawned, and theirs in turn, unless it has started; return how many."""
+    children = tasks().filter(parent_id__in=parents)
     why = reason or "the task that spawned it was cancelled"
-    return len(waiting) + len(asked) + cancel_where(children, why, states=WAITING)
+    return cancel_where(children, why, states=WAITING)

@@ -12,6 +12,7 @@ from taskhub.engines import Engine
 from taskhub.engines.rows import Ending
 from taskhub.errors import ResultNotStorable
 from taskhub.models import Outcome
+from taskhub.queue.cancel import cancel_children
 from taskhub.queue.dependents import tell_of_success
 from taskhub.queue.kept_values import put_values, tell_backend
 from taskhub.queue.settle import settle
@@ -72,6 +73,8 @@ def record(
     if backend.keeps_values:
         endings = put_values(backend, endings)
     recorded = _record(engine, worker_id, worker_name, endings)
+    if cancelled := [one.task_id for one in recorded if one.state == TaskState.CANCELLED]:
+        cancel_children(cancelled)  # those too that it spawned after it had been asked to stop
     if backend.is_told:
         tell_backend(backend, recorded)
     return recorded

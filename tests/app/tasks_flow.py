@@ -63,6 +63,21 @@ def have_children(context, count):
     return [context.spawn(add.s(number)).id for number in range(count)]
 
 
+@task(takes_context=True)
+async def have_a_child(context):
+    return (await context.aspawn(add.s(3))).id
+
+
+@task(takes_context=True, timeout=60)
+def have_children_when_cancelled(context, others):
+    """Enqueue a child for tomorrow once somebody has asked this task to stop; then leave, or succeed all the same."""
+    while not context.is_cancelled:
+        time.sleep(0.02)
+    context.spawn(add.s(1).using(countdown=86_400))
+    if others == "leaves":
+        context.raise_if_cancelled()
+
+
 @task
 async def aadd(*numbers):
     return sum(numbers)
