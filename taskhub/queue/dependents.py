@@ -15,7 +15,7 @@ from taskhub.models import Cascade, Dependency, Met, Need
 from taskhub.queue.admit import admit
 from taskhub.queue.announce import announce_finished
 from taskhub.queue.transition import BATCH, SECOND_CHANCE, tasks, write
-from taskhub.queue.unique import retake
+from taskhub.queue.unique import keep, retake
 from taskhub.states import FINISHED, LIVE, TaskState, Tie, WaitsFor
 from taskhub.text import storable
 from taskhub.trying import trying_again
@@ -135,6 +135,7 @@ class _Dependent:
         self.id, self.unmet = id_, unmet
         self.is_waiting = state == TaskState.PENDING
         self.is_orphan = state == TaskState.CANCELLED and bool(ties & Tie.ORPHAN)
+        self.is_keeping = bool(ties & Tie.UNIQUE_FOR)
         self.reason = ""
         self.has_hope = False
 
@@ -193,6 +194,8 @@ def _cancel(engine: Engine, lost: Sequence[_Dependent]) -> list[int]:
             ties=F("ties").bitor(int(Tie.ORPHAN)),
         )
     ids = [item.id for item in lost]
+    if any(item.is_keeping for item in lost):
+        keep(engine, ids)
     announce_finished(ids)
     return ids
 

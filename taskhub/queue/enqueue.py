@@ -35,9 +35,9 @@ def enqueue(definition: TaskDefinition, args: Any, kwargs: Any) -> tuple[int, Ne
     engine = get_engine()
     is_inside = engine.connection.in_atomic_block
     try:
-        check_room(engine, (row.queue,))
         if row.unique_lock is not None:
             return insert_unique(engine, [row], definition.tags)[0]
+        check_room(engine, (row.queue,))
         if not (definition.tags or is_inside or row.ties or row.fair_key):
             return engine.insert(row), row  # one statement is a transaction of its own
         [task_id], [row] = _insert(engine, [row], definition, is_inside=is_inside)
@@ -62,10 +62,10 @@ def enqueue_many(
     engine = get_engine()
     is_inside = engine.connection.in_atomic_block
     try:
-        check_room(engine, (row.queue for row in rows))
         if definition.unique_key is not None:
             found = insert_unique(engine, rows, definition.tags)
             return [task_id for task_id, _ in found], [row for _, row in found]
+        check_room(engine, (row.queue for row in rows))
         return _insert(engine, rows, definition, is_inside=is_inside)
     except Error as error:
         raise refused(engine, f"the task {definition.identifier}", error) from error

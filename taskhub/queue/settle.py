@@ -10,6 +10,7 @@ from django.db.models import F
 from taskhub.engines import Engine
 from taskhub.queue.dependents import tell_dependents
 from taskhub.queue.transition import tasks
+from taskhub.queue.unique import keep
 from taskhub.queue.waiters import release_slots
 from taskhub.states import FINISHED, TaskState, Tie
 
@@ -25,8 +26,7 @@ def settle(engine: Engine, ids: Collection[int]) -> None:
     rows = list(tied.values_list("id", "state", "ties", "concurrency_key"))
     ended = [(id_, ties) for id_, state, ties, _ in rows if state in FINISHED]
     if any(ties & Tie.UNIQUE_FOR for _, ties in ended):
-        keep = tasks().filter(id__in=[id_ for id_, _ in ended], unique_until__gt=engine.clock())
-        keep.update(unique_lock=F("unique_key"))
+        keep(engine, [id_ for id_, _ in ended])
     if waited_for := [id_ for id_, ties in ended if ties & Tie.DEPENDENTS]:
         tell_dependents(engine, waited_for)
     holders = {

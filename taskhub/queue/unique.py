@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 
 from django.db import transaction
+from django.db.models import F
 from django.db.utils import Error
 
 from taskhub.engines import Engine
 from taskhub.engines.rows import NewTask
 from taskhub.errors import DuplicateTask
 from taskhub.queue.insertion import insert
+from taskhub.queue.quota import check_room
 from taskhub.queue.transition import BATCH, tasks
 from taskhub.states import FINISHED
 
@@ -27,11 +29,13 @@ def insert_unique(
 
     Raises:
         DuplicateTask: another transaction, which has not ended, has inserted the key.
+        QueueFull: there is no room for one that is no duplicate; nothing was written.
     """
     is_inside = engine.connection.in_atomic_block
     for _ in range(_TRIES):
         holders = live_holders(engine, [row.unique_lock for row in rows if row.unique_lock])
         fresh = _first_of_each(rows, holders)
+        check_room(engine, (rows[index].queue for index in fresh))  # a duplicate takes none
         try:
             ids, born = _insert(engine, [rows[index] for index in fresh], tags, is_inside)
         except Error as error:
@@ -92,6 +96,12 @@ def refuse_taken(engine: Engine, rows: Sequence[NewTask], what: str) -> None:
                 "arguments, or another unique_key with .using(unique_key=…)."
             )
         seen.add(lock)
+
+
+def keep(engine: Engine, ids: Collection[int]) -> None:
+    """Let tasks that have just ended keep their keys for as long as `unique_for` says."""
+    ended = tasks().filter(id__in=ids, unique_until__gt=engine.clock())
+    ended.update(unique_lock=F("unique_key"))
 
 
 def retake(engine: Engine, ids: Collection[int]) -> dict[int, int | None]:

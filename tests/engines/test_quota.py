@@ -86,6 +86,16 @@ def test_a_full_queue_refuses_more_and_says_where_its_limit_is_set(worker):
     assert Task.objects.count() == 5
 
 
+def test_a_duplicate_needs_no_room():
+    monitor.set_limits("default", max_size=1)
+    live = limits.sync_user.enqueue(7)
+    quota.forget()
+    assert limits.sync_user.enqueue(7).id == live.id
+    assert [one.id for one in limits.sync_user.enqueue_many([((7,), {})] * 2)] == [live.id] * 2
+    with pytest.raises(QueueFull):
+        limits.sync_user.enqueue(8)
+
+
 def test_those_who_wait_before_a_gate_fill_it_too():
     monitor.set_limits("default", max_size=4)
     limits.export.enqueue_many([(("a",), {})] * 4)

@@ -153,17 +153,23 @@ def test_the_term_counts_from_the_enqueue_and_ends_no_live_task_s_claim_to_the_k
     assert not limits.remind.enqueue(7).is_duplicate
 
 
-@pytest.mark.parametrize("how", ["cancel", "expire", "fail"])
+@pytest.mark.parametrize("how", ["cancel", "expire", "fail", "upstream"])
 def test_every_end_keeps_the_key_for_its_term(how, worker):
-    result = limits.remind.using(expires=3600).enqueue(7)
+    if how == "upstream":  # it is cancelled with what it waits for
+        chain(limits.fail_alone.s("k"), limits.remind.si(7)).enqueue()
+        _, result = [get_result(str(task.pk)) for task in Task.objects.order_by("id")]
+    else:
+        result = limits.remind.using(expires=3600).enqueue(7)
     match how:
         case "cancel":
             queue.cancel(int(result.id))
         case "expire":
             Task.objects.update(expires_at=ago(1))
             assert queue.expire_overdue() == 1
-        case "fail":
+        case "fail" | "upstream":
             end(worker, Outcome.FAILED)
+    result.refresh()
+    assert result.is_finished
     assert limits.remind.enqueue(7).id == result.id
 
 
