@@ -96,7 +96,7 @@ class StaleClaim(TaskhubError):
 
 
 class ResultNotStorable(TaskhubError):
-    """The task ended, but the database refused its outcome."""
+    """The task ended, but what it returned is no JSON or too large, or the database refused its outcome."""
 
 
 class ResultEvicted(TaskhubError, LookupError):

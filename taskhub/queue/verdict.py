@@ -63,7 +63,8 @@ def returned(attempt: Attempt, value: Any) -> Ending:
     try:
         text = dump(normalize(value, "the return value"))
     except (TypeError, ValueError, RecursionError) as error:
-        return raised(attempt, error)
+        told = f"Task #{attempt.claim.id} ({attempt.claim.name}): {error}"
+        return raised(attempt, ResultNotStorable(told))
     if kept_at(value, *attempt.claim.fence):
         return raised(attempt, ResultNotStorable(
             f"The return value {value!r:.100} is how taskhub notes that a value is kept elsewhere; return another dict."

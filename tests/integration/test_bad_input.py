@@ -441,7 +441,9 @@ def test_a_result_that_cannot_be_stored_is_not_tried_again(settings, drain):
     assert "settings.TASKHUB['MAX_RESULT_BYTES']" in too_much.errors[0].message
     assert len(fits.get(timeout=0)) == 1024 * 1024 - 2
     no_json.refresh()
-    assert "the return value is a builtins.set" in no_json.errors[0].message
+    assert (no_json.state, no_json.attempts) == (TaskState.FAILED, 1)
+    named = f"Task #{no_json.id} ({no_json.task.identifier}): the return value is a builtins.set"
+    assert named in no_json.errors[0].message
 
 
 @runs_tasks

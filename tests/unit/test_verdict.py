@@ -1,5 +1,6 @@
 """The verdict: what becomes of a claim, by how its attempt ended."""
 
+import re
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -53,11 +54,11 @@ def test_a_value_is_a_success():
 @pytest.mark.parametrize(
     "value", [object(), {1}, float("nan"), {1: 2}, "\x00", "\ud800"], ids=ascii
 )
-def test_a_value_that_json_lacks_fails_the_attempt_as_any_error_does(value):
+def test_a_value_that_json_lacks_fails_the_task_for_good_and_names_it(value):
     ending = returned(attempt(), value)
-    assert (ending.state, ending.outcome) == (TaskState.RETRYING, Outcome.RETRYING)
-    assert "the return value" in ending.message
-    assert returned(attempt(failures=3), value).state == TaskState.FAILED
+    assert (ending.state, ending.outcome) == (TaskState.FAILED, Outcome.FAILED)
+    assert ending.error_class == "taskhub.errors.ResultNotStorable"
+    assert re.match(r"Task #7 \(\S+\): the return value", ending.message)
 
 
 def test_a_value_over_the_limit_fails_for_good(settings):
