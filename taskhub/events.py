@@ -66,11 +66,13 @@ class Events:
         ids = [id_ for id_ in self._new_ids() if id_ not in self._given]
         self._given.update(ids)
         self._raise_floor(began)
-        return [
+        found = [
             event
             for start in range(0, len(ids), _PART)
             for event in self._read(ids[start : start + _PART])
         ]
+        self._since = None  # what comes from now on is news, however long ago it ended
+        return found
 
     def __iter__(self) -> Iterator[Event]:
         """Yield events for ever, as they come."""
@@ -124,6 +126,8 @@ class Events:
 def events(since: datetime | None = None) -> Events:
     """Return the attempts that ended from `since` on (default: from now on): `poll()` it, or iterate for ever.
 
-    A process that goes on where another has stopped passes a moment one minute earlier, and drops the ids it has.
+    An attempt whose worker could not reach the database is told when it is recorded, which may be long after it ended.
+    So a process that goes on where another has stopped passes a moment earlier by the longest outage that it wants to
+    be proof against, one minute at least, and drops the ids it has.
     """
     return Events(since)

@@ -56,6 +56,14 @@ def test_since_a_moment_gives_what_ended_after_it(worker):
     assert given(Events(now - timedelta(minutes=20.5))) == ids[20:]
 
 
+def test_what_is_recorded_long_after_it_ended_is_news(worker):
+    """Its worker could not reach the database; the feed has been read meanwhile."""
+    feed = Events(timezone.now() - timedelta(seconds=60))
+    assert given(feed) == []
+    ids = end(worker, finished_at=timezone.now() - timedelta(seconds=180))
+    assert given(feed) == ids
+
+
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.only_on("postgresql", "mysql")
 def test_none_is_missed_when_transactions_commit_in_the_other_order(
