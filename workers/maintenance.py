@@ -131,15 +131,17 @@ class Maintenance:
     # -- chores -----------------------------------------------------------------------------------------------------
 
     def _promote(self) -> None:
-        """Queue what is due, end what is overdue and let in who waits for a token, at their time."""
+        """Queue what is due, end what is overdue, let in who waits for a token and resume queues, at their time."""
         if time.monotonic() < self._due_at:
             return
         self._due_at = time.monotonic() + conf.get().poll_interval
-        due, overdue, is_untold = queue.upcoming()
+        due, overdue, is_untold, is_gated, is_pause_over = queue.upcoming()
+        if is_pause_over:
+            queue.resume_due()
         moved = queue.promote_due() if due is not None and due <= 0 else 0
         moved += queue.go_on_telling() if is_untold else 0
         moved += queue.expire_overdue() if overdue is not None and overdue <= 0 else 0
-        opened, token = queue.open_gates()
+        opened, token = queue.open_gates() if is_gated else (0, None)
         moved += opened
         self._has_promoted = True
         if moved:
@@ -150,11 +152,10 @@ class Maintenance:
             self._due_at = min(self._due_at, time.monotonic() + max(0.01, next_at))
 
     def _poll(self) -> None:
-        """Resume queues whose pause is over; look for queued tasks in case a wake-up was lost, for all children."""
+        """Look for queued tasks in case a wake-up was lost, for all children."""
         if time.monotonic() < self._poll_at:
             return
         self._poll_at = time.monotonic() + conf.get().poll_interval
-        queue.resume_due()
         if names := get_engine().queued_names():
             self._messenger.ring_all(WORK + NEW_QUEUE)
             self._lookout.look(names)

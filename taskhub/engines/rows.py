@@ -107,12 +107,15 @@ class Front(NamedTuple):
 class Upcoming(NamedTuple):
     """What maintenance has to do next: seconds until a task is due, and until one expires; 0 or less is overdue.
 
-    None where nothing waits for its time, or nothing expires. `is_untold`: dependents have yet to hear of an end.
+    None where nothing waits for its time, or nothing expires. `is_untold`: dependents have yet to hear of an end;
+    `is_gated`: tasks wait for a slot or a token; `is_pause_over`: a queue's time to stay paused is.
     """
 
     due: float | None
     overdue: float | None
     is_untold: bool
+    is_gated: bool
+    is_pause_over: bool
 
 
 class Skip(NamedTuple):

@@ -44,12 +44,17 @@ class Upkeep(Session):
                 f"(SELECT {column} FROM taskhub_task WHERE {where} ORDER BY {column} LIMIT 1)"
             )
         with self.connection.cursor() as cursor:
-            untold = "EXISTS (SELECT 1 FROM taskhub_cascade)"
-            cursor.execute(f"SELECT {untold}, {self._clock_sql}, {', '.join(first)}", [])
-            is_untold, *times = cursor.fetchone()
+            cursor.execute(
+                "SELECT EXISTS (SELECT 1 FROM taskhub_cascade), "
+                "(SELECT min(waits_key) FROM taskhub_task WHERE waits_key > ''), "
+                f"EXISTS (SELECT 1 FROM taskhub_queue WHERE is_paused AND paused_until <= {self._clock_sql}), "
+                f"{self._clock_sql}, {', '.join(first)}",
+                [],
+            )
+            is_untold, gate, is_pause_over, *times = cursor.fetchone()
         now, *others = map(self.read_time, times)
         due, overdue = (None if at is None else (at - now).total_seconds() for at in others)
-        return Upcoming(due, overdue, bool(is_untold))
+        return Upcoming(due, overdue, bool(is_untold), gate is not None, bool(is_pause_over))
 
     def lost_workers(self, lease: float) -> list[int]:
         """Return ids of processes without a sign of life for `lease` seconds, and of stopped ones that hold tasks."""

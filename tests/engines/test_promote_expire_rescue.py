@@ -69,6 +69,17 @@ def test_promotion_goes_in_batches_the_longest_overdue_first():
     assert queue.promote_due() == 0
 
 
+def test_upcoming_tells_of_gates_and_of_pauses_that_are_over():
+    assert queue.upcoming()[2:] == (False, False, False)
+    make_task(S.PENDING, waits_for=WaitsFor.SLOT, waits_key="slot:a", run_after=None)
+    queue.pause("mail", until=ago(-60))
+    assert queue.upcoming()[2:] == (False, True, False)
+    queue.pause("import", until=ago(1))
+    assert queue.upcoming()[2:] == (False, True, True)
+    queue.resume_due()
+    assert not queue.upcoming().is_pause_over
+
+
 def test_next_due_counts_the_seconds_to_the_next_task():
     assert queue.upcoming()[0] is None
     make_task(S.PENDING, waits_for=WaitsFor.SLOT, waits_key="slot:a", run_after=None)

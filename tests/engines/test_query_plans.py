@@ -399,7 +399,7 @@ def test_the_hot_path_finds_what_is_there(table: Table):
     claims = Observed(STATEMENTS["claim"]).result
     names = Observed(STATEMENTS["queued_names"]).result
     due = Observed(STATEMENTS["due_ids"]).result
-    seconds, _, _ = Observed(STATEMENTS["upcoming"]).result
+    seconds, *_ = Observed(STATEMENTS["upcoming"]).result
 
     assert len(claims) == FEW
     assert names == (
