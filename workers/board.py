@@ -190,13 +190,8 @@ class Board:
         ]
         self.maintenance, self.children = self.all[0], self.all[1:]
 
-    @property
-    def has_work(self) -> bool:
-        """A child runs something, or is about to."""
-        return any(child.running or len(child.tray) for child in self.children)
-
     def wake_supervisor(self) -> None:
-        """Let it look: tasks are about to run, or it is to find out itself why. Any child may."""
+        """Let it look at the board from now on: a slot has got something to run. Any child may."""
         if self.is_supervisor_at_rest:
             self.is_supervisor_at_rest = 0
             self.bell.ring()

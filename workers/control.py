@@ -117,6 +117,12 @@ class Control:
         self._hooks.discard(run)
         self.child.bell.ring()
 
+    def guard(self, number: int, run: Run) -> None:
+        """Note that a slot runs a claim, and let the supervisor look for its deadline."""
+        deadline = run.deadline + run.definition.timeout_grace
+        self.child.slots[number].begin(*run.claim.fence, deadline)
+        self._board.wake_supervisor()
+
     def wake_to_report(self) -> None:
         """Wake the thread: a running task has something to store or to ask for."""
         self.child.bell.ring(REPORT)
@@ -166,8 +172,6 @@ class Control:
         else:
             self._holdings.look_for_lost(len(self._recording.running) + len(self._outbox))
             self._intake.fill(taken=len(self._hooks))
-            if self._holdings:
-                self._board.wake_supervisor()
         self._listen(0.0 if self._is_over else self._napping.seconds())
 
     def _is_leaving(self) -> bool:

@@ -20,6 +20,9 @@ class Desk(Protocol):
     def slots(self) -> Sequence[Slot]:
         """The places on the board."""
 
+    def guard(self, number: int, run: Run) -> None:
+        """Note on the board that slot `number` runs a claim, and how long it may: what kills must look in time."""
+
     def wake_to_report(self) -> None:
         """Hear that a run has something to store."""
 

@@ -38,6 +38,11 @@ class Housekeeping:
         self._chores = [Chore(act) for act in acts]
         self._rest_until = 0.0
 
+    @property
+    def due_at(self) -> float:
+        """When it wants its next turn, on the monotonic clock."""
+        return max(min(chore.due_at for chore in self._chores), self._rest_until)
+
     def turn(self) -> None:
         """Do the piece of work that has been due for longest, if any; called a few times a second.
 
@@ -45,9 +50,9 @@ class Housekeeping:
             DatabaseError: that piece is tried again at its next time.
         """
         began = time.monotonic()
-        chore = min(self._chores, key=lambda one: one.due_at)
-        if began < max(chore.due_at, self._rest_until):
+        if began < self.due_at:
             return
+        chore = min(self._chores, key=lambda one: one.due_at)
         chore.due_at = began + EVERY
         try:
             was_something = chore.act() > 0

@@ -56,7 +56,7 @@ class Maintenance:
         self._lookout = Lookout()
         self._messenger = Messenger(board, list(options.queues), self._be_awake, self._hurry)
         self._due_at = self._rescue_at = self._poll_at = self._order_at = self._woken_at = 0.0
-        self._has_promoted = False
+        self._has_promoted = self._is_pause_over = False
 
     def run(self) -> None:
         """Do the chores until all executors are gone, then sign off."""
@@ -96,6 +96,7 @@ class Maintenance:
         self._chore(self.scheduling.turn)
         self._chore(self._obey)
         self._chore(self._promote)
+        self._chore(self._resume)
         self._chore(self._poll)
         self._chore(self._rescue)
         self._chore(self._housekeeping.turn)
@@ -115,13 +116,16 @@ class Maintenance:
     def _nap(self) -> float:
         now = time.monotonic()
         times = (self._due_at, self._poll_at, self._rescue_at, self._order_at)
-        until = min(self._messenger.news_at, self.scheduling.due_at, *times) - now
+        others = (self._messenger.news_at, self.scheduling.due_at, self._housekeeping.due_at)
+        until = min(*others, *times) - now
         return max(0.0, min(until, self._longest_nap(now)))
 
     def _longest_nap(self, now: float) -> float:
         children = self._board.children
         if self._options.is_draining or self._board.stop or any(len(one.tray) for one in children):
             return _LOOK_CLOSELY
+        if any(child.state == ChildState.DEAD for child in children):  # it could not be buried
+            return _LOOK_EVERY
         moved_at = max(child.moved_at for child in children) / 1e9
         is_busy = any(child.running for child in children)
         if is_busy or now - max(moved_at, self._woken_at) < _AT_REST_AFTER:
@@ -131,13 +135,11 @@ class Maintenance:
     # -- chores -----------------------------------------------------------------------------------------------------
 
     def _promote(self) -> None:
-        """Queue what is due, end what is overdue, let in who waits for a token and resume queues, at their time."""
+        """Queue what is due, end what is overdue, and let in who waits for a token, at their time."""
         if time.monotonic() < self._due_at:
             return
         self._due_at = time.monotonic() + conf.get().poll_interval
-        due, overdue, is_untold, is_gated, is_pause_over = queue.upcoming()
-        if is_pause_over:
-            queue.resume_due()
+        due, overdue, is_untold, is_gated, self._is_pause_over = queue.upcoming()
         moved = queue.promote_due() if due is not None and due <= 0 else 0
         moved += queue.go_on_telling() if is_untold else 0
         moved += queue.expire_overdue() if overdue is not None and overdue <= 0 else 0
@@ -151,6 +153,12 @@ class Maintenance:
             next_at = min((s for s in (due, overdue, token) if s is not None), default=3600.0)
             self._due_at = min(self._due_at, time.monotonic() + max(0.01, next_at))
 
+    def _resume(self) -> None:
+        """Resume queues whose pause is over; where somebody has locked their rows, only this is late."""
+        if self._is_pause_over:
+            self._is_pause_over = False
+            queue.resume_due()
+
     def _poll(self) -> None:
         """Look for queued tasks in case a wake-up was lost, for all children."""
         if time.monotonic() < self._poll_at:
@@ -158,6 +166,7 @@ class Maintenance:
         self._poll_at = time.monotonic() + conf.get().poll_interval
         if names := get_engine().queued_names():
             self._messenger.ring_all(WORK + NEW_QUEUE)
+            self._woken_at = time.monotonic()
             self._lookout.look(names)
 
     def _obey(self) -> None:
@@ -165,7 +174,10 @@ class Maintenance:
         if time.monotonic() < self._order_at:
             return
         self._order_at = time.monotonic() + conf.get().heartbeat
+        before = self._board.order
         obey(self._board, self._parent_pid)
+        if self._board.order != before:
+            self._woken_at = time.monotonic()
 
     def _rescue(self) -> None:
         now = time.monotonic()

@@ -105,7 +105,7 @@ class Supervisor:
         board.is_supervisor_at_rest = (
             1  # before the look: a child that gets work after it will ring
         )
-        if board.stop or board.has_work:
+        if board.stop or any(child.running for child in board.children):
             self._busy_at = now
         if now - self._busy_at >= _AT_REST_AFTER and not self._options.is_reloading:
             return _LOOK_AT_REST

@@ -98,13 +98,12 @@ class Telling:
 
     def _in_time(self, run: Run, number: int, call: Callable[[], None]) -> None:
         """Let the supervisor guard a call as it guards an attempt."""
-        slot = self._control.slots[number]
         run.started = time.monotonic()
-        slot.begin(*run.claim.fence, run.deadline + run.definition.timeout_grace)
+        self._control.guard(number, run)
         try:
             call()
         finally:
-            slot.end()
+            self._control.slots[number].end()
 
     def _result(self, run: Run) -> AsyncResult | None:
         try:

@@ -47,8 +47,7 @@ class Work:
             self._refuse(claim, error)
             return None
         run = self.run_class(claim, definition, self.telling.load, self._control.wake_to_report)
-        deadline = run.deadline + definition.timeout_grace
-        self._control.slots[number].begin(*claim.fence, deadline)
+        self._control.guard(number, run)
         self._control.runs[number] = run
         return run
 

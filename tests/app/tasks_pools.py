@@ -7,6 +7,7 @@ import threading
 import time
 from contextlib import suppress
 from contextvars import ContextVar
+from itertools import repeat
 
 from asgiref.sync import sync_to_async
 from django.db import transaction
@@ -105,6 +106,12 @@ def hold_the_interpreter(seconds: float, path: str) -> None:
     """Sleep in a C call that keeps the GIL, so that no other thread of the process runs."""
     open(path, "w").close()
     ctypes.PyDLL(None).usleep(int(seconds * 1e6))
+
+
+@task(timeout=0.3, timeout_grace=0.4, max_retries=0)
+def compute_in_one_call() -> int:
+    """Keep the GIL for minutes in a call that no signal interrupts."""
+    return sum(repeat(1, 10**11))
 
 
 @task(timeout=60)

@@ -1,6 +1,7 @@
 """What an operator tells a worker reaches the real process."""
 
 import pytest
+from django.db import transaction
 from django.utils import timezone
 
 from taskhub import TaskState, monitor
@@ -69,3 +70,15 @@ def test_a_worker_resumes_a_queue_when_its_pause_is_over(run_worker):
     run_worker("--processes", "1", env={"TASKHUB_TEST_POLL_INTERVAL": "0.2"})
     assert result.get(timeout=30) == 3
     assert not Queue.objects.get(name="default").is_paused
+
+
+@pytest.mark.only_on("postgresql")
+def test_a_queue_that_somebody_has_locked_keeps_no_other_chore_waiting(run_worker):
+    monitor.pause("locked", until=timezone.now())
+    result = tasks.add.using(countdown=4).enqueue(1, 2)
+    with transaction.atomic():
+        assert Queue.objects.select_for_update().get(name="locked").is_paused
+        run_worker("--processes", "1")
+        done = eventually(Task.objects.filter(pk=result.id, state="succeeded").first, timeout=30)
+        late = done.started_at - done.run_after
+        assert late.total_seconds() < 6, "once the lock's own patience, not again and again"

@@ -50,6 +50,10 @@ class _Desk:
     def slots(self) -> Sequence[Slot]:
         return self._slots
 
+    def guard(self, number: int, run: Run) -> None:
+        """Note what runs; nobody kills it."""
+        self._slots[number].begin(*run.claim.fence, 0)
+
     def wake_to_report(self) -> None:
         """Do nothing: what the run tells is stored when it has ended."""
 
