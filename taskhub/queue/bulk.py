@@ -42,18 +42,21 @@ class By(NamedTuple):
 
 
 def pin(verb: BulkVerb, chosen: QuerySet[Task], by: By, filters: str = "") -> BulkAction:
-    """Store the ids of those of `chosen` that `verb` is for, oldest first, with their breakdown; changes no task.
+    """Store the ids of those of `chosen` that `verb` is for, with their breakdown; changes no task.
+
+    Retries go from the oldest on; what is cancelled goes from the newest on, as in `cancel_where`.
 
     Raises:
         TooSlow: the database took too long to find them.
         DatabaseError: nothing was stored.
     """
     engine = get_engine()
-    fits = chosen.filter(state__in=sorted(STATES[verb])).order_by("id")
+    order = "id" if verb == BulkVerb.RETRY else "-id"
+    fits = chosen.filter(state__in=sorted(STATES[verb])).order_by(order)
     with engine.deadline(PATIENCE):
         rows = list(fits.values_list("id", "state", "name", "queue", "enqueued_at")[: PINNED + 1])
     is_more, rows = len(rows) > PINNED, rows[:PINNED]
-    counts = Counter((state, name, queue) for _, state, name, queue, _ in rows)
+    counts = Counter((state, name, queue) for _, state, name, queue, _ in sorted(rows))
     ages = [row[4] for row in rows]
     with transaction.atomic(engine.alias):
         action = BulkAction.objects.using(engine.alias).create(

@@ -7,9 +7,11 @@ from django.urls import reverse
 from django.utils import timezone
 
 from dashboard import bulk as running
+from taskhub import chord
 from taskhub.models import AuditEntry, BulkAction, BulkBatch, BulkState, BulkVerb, Task
 from taskhub.queue import bulk
 from taskhub.states import TaskState
+from tests.app import tasks_flow as flow
 from tests.dashboard.builders import ago, make_task
 
 pytestmark = [pytest.mark.django_db, pytest.mark.only_on("sqlite", "postgresql")]
@@ -111,6 +113,22 @@ def test_the_entry_is_committed_before_the_first_batch_and_its_count_grows_with_
     assert counts == [(2, "goes on: 2 of 5 looked at"), (4, "goes on: 4 of 5 looked at")]
     entry.refresh_from_db()
     assert (entry.count, entry.result) == (5, "5 of 5 changed")
+
+
+def test_nothing_starts_because_what_it_waited_for_was_cancelled_in_an_earlier_batch(
+    operator, monkeypatch
+):
+    monkeypatch.setattr(bulk, "BATCH", 2)
+    chord([flow.echo.s(n) for n in range(3)], flow.echo.s(), on_failure="continue").enqueue()
+    *_, callback = Task.objects.order_by("id")
+    action = pin(operator, "purge", "default")
+    assert bulk.start(action, AuditEntry.objects.create(at=ago(0), action="purge"), "x")
+    seen = []
+    while bulk.run_batch(action.pk).state == BulkState.RUNNING:
+        callback.refresh_from_db()
+        seen.append(callback.state)
+    assert seen == ["cancelled"]
+    assert states() == {"cancelled": 4}
 
 
 def test_an_action_begins_once_whoever_presses_first(operator):

@@ -8,9 +8,10 @@ from taskhub import chain, chord, group, monitor, queue
 from taskhub.engines import get_engine
 from taskhub.errors import InvalidArguments
 from taskhub.models import Cascade, Dependency, Outcome, Task, WorkflowRun
-from taskhub.queue import dependents, prune
+from taskhub.queue import dependents, prune, purge, transition
 from taskhub.queue.rescue import rescue_child
 from taskhub.states import TaskState
+from taskhub.trying import trying_again
 from taskhub.workflows.results import cancel_workflow
 from tests.app import tasks_flow as flow
 from tests.engines.builders import ago, claim, ending, finish, state_of
@@ -188,6 +189,35 @@ def test_cancelling_a_workflow_cancels_what_is_left(worker):
     finish(worker, [ending(one) for one in claim(worker)])
     assert cancel_workflow(WorkflowRun.objects.get().pk) == 2
     assert states() == ["succeeded", "cancelled", "cancelled"]
+
+
+@pytest.mark.parametrize(
+    "cancel_all",
+    [
+        lambda run: cancel_workflow(run.pk),
+        lambda run: monitor.cancel_by_queue("default"),
+        lambda run: purge("default"),
+    ],
+)
+def test_nothing_starts_between_the_batches_of_a_cancel(hub, monkeypatch, cancel_all):
+    monkeypatch.setattr(transition, "BATCH", 3)
+    first = chord([flow.echo.s(n) for n in range(3)], flow.echo.s(), on_failure="continue")
+    chain(first, flow.echo.s(), on_failure="continue").enqueue()
+    began, seen = states(), []
+
+    def try_and_look(write, engine):
+        done = trying_again(write, engine)
+        if not engine.connection.in_atomic_block:
+            seen.append(states())
+        return done
+
+    monkeypatch.setattr(transition, "trying_again", try_and_look)
+    assert cancel_all(WorkflowRun.objects.get()) == len(began)
+    assert states() == ["cancelled"] * len(began)
+    assert len(seen) == 2
+    for between in seen:
+        changes = zip(began, between, strict=True)
+        assert all(after in (before, "cancelled") for before, after in changes)
 
 
 def test_a_rescued_member_is_no_end_and_a_lost_one_is(worker):
