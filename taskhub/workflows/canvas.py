@@ -11,7 +11,7 @@ from taskhub.errors import InvalidWorkflow
 from taskhub.models.dependency import Need
 from taskhub.signature import Signature
 from taskhub.workflows.building import build
-from taskhub.workflows.plan import Plan, Shape, check_parts
+from taskhub.workflows.plan import Plan, Shape, Start, check_parts
 
 if TYPE_CHECKING:
     from taskhub.results import AsyncResult
@@ -23,14 +23,14 @@ class Canvas:
 
     kind = "workflow"
 
-    def build(self, plan: Plan, before: Shape | None, need: Need = Need.SUCCESS) -> Shape:
-        """Add the tasks to a plan, to start after `before`; return those whose values come out of it."""
+    def build(self, plan: Plan, start: Start) -> Shape:
+        """Add the tasks to a plan, to start as `start` says; return those whose values come out of it."""
         raise NotImplementedError
 
     def plan(self, name: str = "") -> Plan:
         """Return the tasks and their needs, written nowhere yet."""
         plan = Plan(self.kind, name or self._name())
-        plan.end = self.build(plan, None)
+        plan.end = self.build(plan, Start())
         return plan
 
     def enqueue(self, name: str = "") -> AsyncResult | GroupResult:
@@ -65,10 +65,10 @@ class Chain(Canvas):
     def __init__(self, parts: tuple[Signature | Canvas, ...], need: Need) -> None:
         self.parts, self._need = parts, need
 
-    def build(self, plan: Plan, before: Shape | None, need: Need = Need.SUCCESS) -> Shape:
-        shape = build(self.parts[0], plan, before, need)
+    def build(self, plan: Plan, start: Start) -> Shape:
+        shape = build(self.parts[0], plan, start)
         for part in self.parts[1:]:
-            shape = build(part, plan, shape, self._need)
+            shape = build(part, plan, Start(shape, need=self._need))
         return shape
 
     def _name(self) -> str:
@@ -83,8 +83,8 @@ class Group(Canvas):
     def __init__(self, parts: tuple[Signature | Canvas, ...]) -> None:
         self.parts = parts
 
-    def build(self, plan: Plan, before: Shape | None, need: Need = Need.SUCCESS) -> Shape:
-        return [build(part, plan, before, need) for part in self.parts]
+    def build(self, plan: Plan, start: Start) -> Shape:
+        return [build(part, plan, start) for part in self.parts]
 
     def _name(self) -> str:
         return f"{len(self.parts)} × {_short(self.parts[0])}"[:200]
@@ -98,8 +98,9 @@ class Chord(Canvas):
     def __init__(self, header: Group, callback: Signature | Canvas, need: Need) -> None:
         self.header, self.callback, self._need = header, callback, need
 
-    def build(self, plan: Plan, before: Shape | None, need: Need = Need.SUCCESS) -> Shape:
-        return build(self.callback, plan, self.header.build(plan, before, need), self._need)
+    def build(self, plan: Plan, start: Start) -> Shape:
+        header = self.header.build(plan, start)
+        return build(self.callback, plan, Start(header, need=self._need))
 
     def _name(self) -> str:
         return (

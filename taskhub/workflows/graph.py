@@ -10,9 +10,9 @@ from typing import Any
 from taskhub.errors import InvalidWorkflow
 from taskhub.models.dependency import Need
 from taskhub.signature import Signature
-from taskhub.workflows.building import add_callbacks, build
+from taskhub.workflows.building import build
 from taskhub.workflows.canvas import Canvas, need_of
-from taskhub.workflows.plan import Plan, Shape, check_parts
+from taskhub.workflows.plan import Plan, Shape, Start, check_parts
 
 MAX_STEP_NAME = 100
 
@@ -25,7 +25,10 @@ class _Step:
 
 
 class Workflow(Canvas):
-    """Steps that start when those named in their `after` have ended; each finds their values in `context.upstream`."""
+    """Steps that start when those named in their `after` have ended; each finds their values in `context.upstream`.
+
+    A step that is a chain, group, chord or graph itself starts with tasks that find them there.
+    """
 
     kind = "workflow"
 
@@ -54,7 +57,7 @@ class Workflow(Canvas):
         self._steps[name] = _Step(part, names, need_of(on_failure))
         return self
 
-    def build(self, plan: Plan, before: Shape | None, need: Need = Need.SUCCESS) -> Shape:
+    def build(self, plan: Plan, start: Start) -> Shape:
         """Add the steps to a plan; the values that come out are those of the steps that no other waits for.
 
         Raises:
@@ -64,18 +67,10 @@ class Workflow(Canvas):
         for name in self._in_order():
             step = self._steps[name]
             named = {other: shapes[other] for other in step.after}
-            if isinstance(step.part, Signature):
-                first = before if not named else None
-                number = plan.add(
-                    step.part, first, need=step.need if named else need, named=named, name=name
-                )
-                add_callbacks(plan, number, step.part.definition)
-                shapes[name] = number
-            else:
-                start: Shape | None = list(named.values()) if named else before
-                if isinstance(start, list) and len(start) == 1 and named:
-                    start = start[0]
-                shapes[name] = build(step.part, plan, start, step.need if named else need)
+            begin = Start(named=named, need=step.need) if named else start
+            with plan.inside(name):
+                shapes[name] = build(step.part, plan, begin)
+            plan.name_step(name, shapes[name])
         waited_for = {other for step in self._steps.values() for other in step.after}
         ends = [shapes[name] for name in self._steps if name not in waited_for]
         return ends[0] if len(ends) == 1 else ends

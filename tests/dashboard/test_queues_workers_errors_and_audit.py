@@ -6,7 +6,7 @@ from django.utils import timezone
 
 from dashboard.drain import drain
 from dashboard.rates import Rate
-from taskhub import monitor
+from taskhub import Workflow, group, monitor
 from taskhub.metrics.tally import MINUTE, floor, moment
 from taskhub.models import (
     AuditEntry,
@@ -22,6 +22,7 @@ from taskhub.models import (
 )
 from taskhub.monitor import QueueStats
 from taskhub.states import TaskState
+from tests.app import tasks_flow as flow
 from tests.dashboard.builders import ago, make_entry, make_result, make_task, make_worker
 from tests.engines.builders import new_task
 
@@ -286,6 +287,13 @@ def test_a_workflow_is_drawn_from_left_to_right(operator):
     text = response.content.decode()
     assert "publish: failed" in text
     assert f'href="/ops/tasks-of-ours/tasks/{after.pk}/"' in text
+
+
+def test_all_that_end_a_step_are_drawn_with_its_name_and_parts_of_one_with_theirs(operator):
+    outer = Workflow("Shop").add("load", group([flow.one.s(), flow.one.s()]))
+    outer.add("orders", Workflow().add("check", flow.one.s()), after="load").enqueue()
+    graph = page(operator, "task", Task.objects.latest("pk").pk).context["graph"]
+    assert [node.step for node in graph.nodes] == ["load", "load", "orders.check"]
 
 
 def test_children_parent_steps_checkpoint_log_and_python_are_on_the_page(operator, reader):

@@ -64,6 +64,22 @@ def test_a_step_of_a_graph_finds_the_values_of_those_it_waited_for(drain):
     assert run.steps["end"] == int(result.id)
 
 
+def test_a_step_of_many_tasks_finds_the_values_too_and_is_kept_by_its_name(drain):
+    work = Workflow().add("a", flow.one.s())
+    work.add("b", chain(flow.see.s(), flow.echo.s()), after=["a"])
+    work.add("c", group([flow.see.s(), flow.see.s()]), after=["a"])
+    work.add("d", Workflow().add("a", flow.see.s()), after=["b", "c"])
+    result = work.enqueue()
+    drain()
+    a, inner = {"a": 1}, {"b": {"a": 1}, "c": [{"a": 1}, {"a": 1}]}
+    assert get_result(result.id).return_value == inner
+    steps = WorkflowRun.objects.get().steps
+    assert steps.keys() == {"a", "b", "c", "d", "d.a"}
+    assert get_result(str(steps["b"])).return_value == a
+    assert [get_result(str(task_id)).return_value for task_id in steps["c"]] == [a, a]
+    assert steps["d"] == steps["d.a"] == int(result.id)
+
+
 def test_what_depends_on_a_failed_step_is_cancelled_and_says_why(drain):
     result = chain(flow.fail.s(), flow.add.s(), flow.add.s()).enqueue()
     drain()
