@@ -11,7 +11,8 @@ from taskhub.errors import InvalidWorkflow
 from taskhub.models.dependency import Need
 from taskhub.signature import Signature
 from taskhub.workflows.building import build
-from taskhub.workflows.plan import Plan, Shape, Start, check_parts
+from taskhub.workflows.checking import check_parts, need_of
+from taskhub.workflows.plan import Plan, Shape, Start
 
 if TYPE_CHECKING:
     from taskhub.results import AsyncResult
@@ -154,14 +155,6 @@ def _listed(parts: tuple[Any, ...]) -> Iterable[Any]:
     """Let one list stand for its members."""
     is_list = len(parts) == 1 and isinstance(parts[0], Iterable)
     return parts[0] if is_list and not isinstance(parts[0], Signature | Canvas) else parts
-
-
-def need_of(on_failure: str) -> Need:
-    """Return what a dependent needs, by what it is to do when the other fails."""
-    known = {"cancel": Need.SUCCESS, "continue": Need.END}
-    if on_failure not in known:
-        raise InvalidWorkflow(f"on_failure={on_failure!r}; expected 'cancel' or 'continue'.")
-    return known[on_failure]
 
 
 def _short(part: Signature | Canvas) -> str:

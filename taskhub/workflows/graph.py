@@ -11,8 +11,9 @@ from taskhub.errors import InvalidWorkflow
 from taskhub.models.dependency import Need
 from taskhub.signature import Signature
 from taskhub.workflows.building import build
-from taskhub.workflows.canvas import Canvas, need_of
-from taskhub.workflows.plan import Plan, Shape, Start, check_parts
+from taskhub.workflows.canvas import Canvas
+from taskhub.workflows.checking import check_parts, need_of
+from taskhub.workflows.plan import Plan, Shape, Start
 
 MAX_STEP_NAME = 100
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -122,24 +122,3 @@ def _placed(shape: Shape, place: Mapping[int, int]) -> Any:
     if isinstance(shape, int):
         return place[shape]
     return [_placed(part, place) for part in shape]
-
-
-def check_parts(kind: str, parts: Iterable[Any], expected: str) -> tuple[Any, ...]:
-    """Return the parts of a workflow as a tuple.
-
-    Raises:
-        InvalidWorkflow: there are none, or one of them is no signature or workflow.
-    """
-    from taskhub.signature import Signature
-    from taskhub.workflows.canvas import Canvas
-
-    found = tuple(parts)
-    if not found:
-        raise InvalidWorkflow(f"An empty {kind} has nothing to run; expected {expected}.")
-    for index, part in enumerate(found):
-        if not isinstance(part, Signature | Canvas):
-            raise InvalidWorkflow(
-                f"Part {index} of this {kind} is {part!r:.100}; expected a signature, as task.s(…) makes it, or a "
-                "chain, group or chord."
-            )
-    return found
