@@ -11,7 +11,7 @@ from taskhub.errors import InvalidWorkflow
 from taskhub.models.dependency import Need
 from taskhub.signature import Signature
 from taskhub.workflows.building import build
-from taskhub.workflows.checking import check_parts, need_of
+from taskhub.workflows.checking import check_header, check_name, check_parts, need_of
 from taskhub.workflows.plan import Plan, Shape, Start
 
 if TYPE_CHECKING:
@@ -29,8 +29,12 @@ class Canvas:
         raise NotImplementedError
 
     def plan(self, name: str = "") -> Plan:
-        """Return the tasks and their needs, written nowhere yet."""
-        plan = Plan(self.kind, name or self._name())
+        """Return the tasks and their needs, written nowhere yet.
+
+        Raises:
+            InvalidWorkflow: no workflow can be named like this.
+        """
+        plan = Plan(self.kind, check_name(name) or self._name())
         plan.end = self.build(plan, Start())
         return plan
 
@@ -40,7 +44,8 @@ class Canvas:
         That is an AsyncResult where one task gives the last value, else a GroupResult.
 
         Raises:
-            InvalidArguments, PayloadTooLarge, InvalidOption, DuplicateTask, EnqueueFailed: nothing was written.
+            InvalidWorkflow, InvalidArguments, PayloadTooLarge, InvalidOption, DuplicateTask, EnqueueFailed: nothing was
+                written.
         """
         from taskhub.workflows.writing import enqueue_plan
 
@@ -139,15 +144,12 @@ def chord(
     `on_failure="continue"`: it runs although some have failed, with None in their places.
 
     Raises:
-        InvalidWorkflow: the header is empty, there is no callback, or a part is no signature or workflow.
+        InvalidWorkflow: the header is empty or no list, there is no callback, or a part is no signature or workflow.
     """
     if callback is None:
         raise InvalidWorkflow("A chord needs a callback: chord([a.s(1), a.s(2)], total.s()).")
     [last] = check_parts("chord's callback", [callback], "a signature")
-    if isinstance(header, Group):
-        parts = header.parts
-    else:
-        parts = check_parts("chord", header, "one signature or more before the callback")
+    parts = header.parts if isinstance(header, Group) else check_header(header)
     return Chord(Group(parts), last, need_of(on_failure))
 
 

@@ -12,10 +12,14 @@ from taskhub.models.dependency import Need
 from taskhub.signature import Signature
 from taskhub.workflows.building import build
 from taskhub.workflows.canvas import Canvas
-from taskhub.workflows.checking import check_parts, need_of
+from taskhub.workflows.checking import (
+    check_after,
+    check_name,
+    check_parts,
+    check_step_name,
+    need_of,
+)
 from taskhub.workflows.plan import Plan, Shape, Start
-
-MAX_STEP_NAME = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +38,7 @@ class Workflow(Canvas):
     kind = "workflow"
 
     def __init__(self, name: str = "") -> None:
-        self.name = name
+        self.name = check_name(name)
         self._steps: dict[str, _Step] = {}
 
     def add(
@@ -45,17 +49,13 @@ class Workflow(Canvas):
         `on_failure="continue"`: it runs although one that it waits for has failed, with None for that one's value.
 
         Raises:
-            InvalidWorkflow: the name is taken or no name, or the part is no signature or workflow.
+            InvalidWorkflow: the name is taken or no name, `after` holds no names, or the part is no signature or
+                workflow.
         """
-        if not 0 < len(name) <= MAX_STEP_NAME:
-            raise InvalidWorkflow(
-                f"A step is named {name!r:.120}; expected a text of 1 to {MAX_STEP_NAME} characters."
-            )
-        if name in self._steps:
+        if check_step_name(name) in self._steps:
             raise InvalidWorkflow(f"Two steps are named {name!r}; give one of them another name.")
         [part] = check_parts(f"step {name!r}", [part], "a signature")
-        names = (after,) if isinstance(after, str) else tuple(after)
-        self._steps[name] = _Step(part, names, need_of(on_failure))
+        self._steps[name] = _Step(part, check_after(name, after), need_of(on_failure))
         return self
 
     def build(self, plan: Plan, start: Start) -> Shape:
@@ -83,7 +83,7 @@ class Workflow(Canvas):
         for name, step in self._steps.items():
             for other in step.after:
                 if other not in self._steps:
-                    close = get_close_matches(str(other), self._steps, n=1)
+                    close = get_close_matches(other, self._steps, n=1)
                     hint = f" Did you mean {close[0]!r}?" if close else ""
                     raise InvalidWorkflow(
                         f"Step {name!r} waits for {other!r}, which is no step of this workflow.{hint} "
