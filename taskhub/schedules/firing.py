@@ -37,14 +37,22 @@ def fire_due(names: Collection[str], now: datetime | None = None) -> int:
     A schedule that cannot be kept is disabled with the reason, and the others go on. `now`: the database's clock.
 
     Raises:
-        DatabaseError: the database is in trouble; what was fired so far is.
+        DatabaseError: the first trouble that the database had with one of them; the others are fired all the same,
+            unless the connection is lost.
     """
     engine = get_engine()
     at = now or engine.now()
     due = _due(engine, at).filter(task__in=names).order_by("next_due_at")
-    fired = 0
+    fired, trouble = 0, None
     for pk in list(due.values_list("pk", flat=True)[:BATCH]):
-        fired += trying_again(partial(_fire, engine, pk, at), engine)
+        try:
+            fired += trying_again(partial(_fire, engine, pk, at), engine)
+        except Error as error:
+            trouble = trouble or error
+            if not engine.is_connected():
+                break
+    if trouble is not None:
+        raise trouble
     return fired
 
 

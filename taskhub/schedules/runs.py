@@ -40,16 +40,18 @@ def run(
 ) -> ScheduleRun:
     """Enqueue the task of a due time, or note why not; in the caller's transaction, which has locked the schedule.
 
-    What is wrong with the schedule itself is raised. A full queue, a unique key that is taken and what the site's own
-    code raises (functions that make keys, receivers of signals) cost this time only.
+    What is wrong with the schedule itself is raised, and a database in trouble. A full queue, a unique key that is
+    taken and what the site's own code raises (functions that make keys, receivers of signals) cost this time only.
     """
     if not is_manual and (reason := obstacle(schedule)):
         return _note(engine, schedule, due_at, now, Decision.OVERLAPPED, reason)
     try:
         result = enqueue(engine, schedule)
-    except (Error, EnqueueFailed, *_OF_THE_SCHEDULE):
+    except (EnqueueFailed, *_OF_THE_SCHEDULE):
         raise
-    except Exception as error:  # noqa: BLE001  # the boundary around the site's code
+    except Exception as error:  # the boundary around the site's code
+        if isinstance(error, Error) and engine.is_transient(error):
+            raise
         reason = (
             str(error) if isinstance(error, TaskhubError) else f"{type(error).__name__}: {error}"
         )

@@ -3,10 +3,11 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from django.db import transaction
+from django.db import connection, transaction
+from django.db.utils import Error, IntegrityError, InterfaceError
 from django.utils import timezone
 
-from taskhub import queue, schedules
+from taskhub import compat, queue, schedules
 from taskhub.errors import ScheduleError, UnknownTask
 from taskhub.models import Decision, DisabledBy, Schedule, ScheduleRun, Task
 from taskhub.policies import Misfire, Overlap
@@ -298,6 +299,59 @@ def test_what_the_sites_own_code_raises_costs_one_time():
     assert run.reason == "RuntimeError: the key of this task cannot be made"
     pulse.refresh_from_db()
     assert (pulse.enabled, pulse.next_due_at) == (True, at(pulse, 120))
+
+
+@pytest.fixture
+def receiver():
+    """`receiver(act)`: a receiver of the site's own that does this for each task named schedules.tick."""
+    hearing = []
+
+    def hear(act):
+        def received(task_result, **kwargs):
+            if task_result.task.identifier == TICK:
+                act()
+
+        hearing.append(received)
+        compat.task_enqueued.connect(received)
+
+    yield hear
+    for received in hearing:
+        compat.task_enqueued.disconnect(received)
+
+
+def raising(error: Exception):
+    def act():
+        raise error
+
+    return act
+
+
+def wrong_statement():
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT 1 FROM no_such_table")
+
+
+@pytest.mark.parametrize("act", [raising(IntegrityError("of the site")), wrong_statement])
+def test_a_database_error_of_the_sites_own_code_costs_one_time_and_no_other_schedule(receiver, act):
+    receiver(act)
+    bad, good = add(60, "bad"), add(61, "good", tasks.add.s(1, 2))
+    assert fire(good, 65) == 2
+    (run,) = ScheduleRun.objects.filter(schedule=bad)
+    assert (run.decision, bool(run.reason)) == (Decision.REFUSED, True)
+    assert decisions(good) == [(61, "enqueued")]
+    bad.refresh_from_db()
+    assert (bad.enabled, bad.next_due_at) == (True, at(bad, 120))
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_database_in_trouble_over_one_schedule_fires_the_others_before_it_says_so(receiver):
+    receiver(raising(InterfaceError("the server is restarting")))
+    bad, good = add(60, "bad"), add(61, "good", tasks.add.s(1, 2))
+    with pytest.raises(Error, match="restarting"):
+        fire(good, 65)
+    assert decisions(good) == [(61, "enqueued")]
+    bad.refresh_from_db()
+    assert (bad.enabled, bad.next_due_at, decisions(bad)) == (True, at(bad, 60), [])
 
 
 def test_a_live_task_with_the_same_unique_key_refuses_one_time():
