@@ -16,6 +16,8 @@ from taskhub.schedules import problems
 
 TIMES = ("kind", "every", "cron", "at", "timezone", "start_at", "end_at")
 
+_CALL = ("args", "kwargs", "options")
+
 
 class DataListInput(forms.TextInput):
     """A line of text with suggestions: what is not among them can be typed, and is then refused with a reason."""
@@ -40,6 +42,7 @@ class ScheduleForm(forms.ModelForm):  # type: ignore[type-arg]
         fields = "__all__"  # noqa: DJ007  # the admin names them
 
     refusal: ScheduleError | None = None  # what the schedule met with after it had been checked
+    tells_of_arguments = True  # to whom may see them
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -53,7 +56,7 @@ class ScheduleForm(forms.ModelForm):  # type: ignore[type-arg]
             clock = timezone.get_current_timezone_name()
             of_zone = gettext("On the clock of %(zone)s.") % {"zone": clock}
             self.fields[name].help_text = f"{self.fields[name].help_text} {of_zone}"
-        for name in ("args", "kwargs", "options"):
+        for name in _CALL:
             if name in self.fields:
                 self.fields[name].widget.attrs["rows"] = 3
 
@@ -81,11 +84,17 @@ class ScheduleForm(forms.ModelForm):  # type: ignore[type-arg]
         now = get_engine().now() if self._is_to_be_due() else None
         for field, message in problems(self.instance, now).items():
             if field not in self.errors:
-                self.add_error(field if field in self.fields else None, message)
+                self._tell(field, message)
 
         if self.refusal is not None:
-            field = self.refusal.field
-            self.add_error(field if field in self.fields else None, str(self.refusal))
+            self._tell(self.refusal.field, str(self.refusal))
+
+    def _tell(self, field: str, message: str) -> None:
+        if field in _CALL and not self.tells_of_arguments:
+            message = gettext(
+                "What the task is called with does not fit. Who may edit the arguments is told why."
+            )
+        self.add_error(field if field in self.fields else None, message)
 
     def _is_to_be_due(self) -> bool:
         """An enabled one whose time is over may still get another name."""

@@ -25,6 +25,10 @@ _OPTIONS = (
     "queue_name", "priority", "expires", "max_retries", "tags", "pool", "sensitive", "unique_for", "concurrency_limit",
     "rate_limit", *keys.SIZES,
 )  # fmt: skip
+_JSON_KINDS = {
+    list: "JSON array", dict: "JSON object", str: "JSON string", bool: "JSON boolean", int: "JSON number",
+    float: "JSON number",
+}  # fmt: skip
 _UNFIT = ("run_after", "countdown", "link", "link_error")  # of one moment, or of one call
 
 
@@ -66,8 +70,8 @@ def definition_of(schedule: Schedule) -> TaskDefinition:
     if schedule.overlap == Overlap.QUEUE_ONE:
         if definition.concurrency_key is not None:
             raise ScheduleError(
-                f"overlap='queue_one' lets a task wait by a concurrency_key, and {schedule.task} has one of its own "
-                f"({definition.concurrency_key!r:.80}), which limits it already; choose another overlap.",
+                f"overlap='queue_one' lets a task wait by a concurrency_key, and {schedule.task} has one of its own, "
+                "which limits it already; choose another overlap.",
                 field="overlap",
             )
         definition = definition.using(concurrency_key=slot_of(schedule), concurrency_limit=1)
@@ -84,7 +88,7 @@ def arguments_of(schedule: Schedule) -> tuple[list[Any], dict[str, Any]]:
     """
     args: Any = schedule.args
     if not isinstance(args, list):
-        raise ScheduleError(f"args={args!r:.80}: expected a JSON array.", field="args")
+        raise ScheduleError(f"args is a {_json_kind(args)}: expected a JSON array.", field="args")
     return args, _object(schedule, "kwargs")
 
 
@@ -137,8 +141,15 @@ def _stored(definition: TaskDefinition, option: str) -> Any:
 def _object(schedule: Schedule, column: str) -> dict[str, Any]:
     value = getattr(schedule, column)
     if not isinstance(value, dict):
-        raise ScheduleError(f"{column}={value!r:.80}: expected a JSON object.", field=column)
+        raise ScheduleError(
+            f"{column} is a {_json_kind(value)}: expected a JSON object.", field=column
+        )
     return value
+
+
+def _json_kind(value: Any) -> str:
+    """Return what a value is, and not the value: arguments are not for everybody who reads why it was refused."""
+    return "JSON null" if value is None else _JSON_KINDS.get(type(value), type(value).__name__)
 
 
 def _parameters(name: str) -> Iterable[inspect.Parameter]:

@@ -199,6 +199,54 @@ def test_who_may_not_edit_arguments_changes_the_times_only_and_does_not_see_the_
     assert pulse.kwargs == {"label": "secret words"}
 
 
+def test_what_the_arguments_hold_is_not_told_by_a_filter(staff, root):
+    schedules.add_periodic("pulse", scheduled.tick.s(label="secret words"), 60)
+    viewer = staff("taskhub.view_schedule")
+    for lookup in (
+        "kwargs__label__startswith",
+        "kwargs__icontains",
+        "args__0",
+        "options__priority",
+    ):
+        for value in ("secret", "nope"):
+            assert viewer.get(LIST, {lookup: value}).status_code == 400
+    for offered in ({"enabled__exact": "1"}, {"kind__exact": "interval"}, {"is_from_code": "0"}):
+        assert root.get(LIST, offered).context["cl"].result_count == 1
+    assert root.get(LIST, {"o": "-2", "q": "pulse"}).context["cl"].result_count == 1
+
+
+DAMAGES = [
+    {"args": {"secret": 1}},
+    {"kwargs": ["secret"]},
+    {"kwargs": {"secret": 1}},
+    {"options": {"timeout": "secret"}},
+    {"options": {"concurrency_key": "secret"}, "overlap": "queue_one"},
+]
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_who_may_not_see_the_arguments_is_not_told_what_a_damaged_row_holds(staff, damage):
+    pulse = made()
+    Schedule.objects.filter(pk=pulse.pk).update(**damage)
+    form = {**FORM, "name": "pulse", "overlap": damage.get("overlap", "allow")}
+    client = staff(CHANGE)
+    told = client.post(f"{PREVIEW}?schedule={pulse.pk}", form)
+    assert told.json()["errors"]
+    page = client.post(page_of(pulse), form)
+    assert page.status_code == 200
+    for response in (told, page):
+        assert "secret" not in response.content.decode()
+
+
+def test_why_a_damaged_row_was_disabled_does_not_tell_its_arguments(staff):
+    pulse = made()
+    Schedule.objects.filter(pk=pulse.pk).update(args={"secret": 1})
+    schedules.fire_due(["schedules.tick"], pulse.created_at + timedelta(hours=1))
+    text = staff("taskhub.view_schedule").get(LIST).content.decode()
+    assert "args is a JSON object: expected a JSON array" in text
+    assert "secret" not in text
+
+
 def test_adding_and_duplicating_need_the_right_to_edit_arguments(staff):
     pulse = made()
     assert staff(ADD).get(f"{LIST}add/").status_code == 403
