@@ -68,7 +68,7 @@ class ScheduleAdmin(ModelAdmin):
         return super().has_add_permission(request) and may(request, "edit_arguments")
 
     def has_delete_permission(self, request: HttpRequest, obj: Schedule | None = None) -> bool:
-        is_declared = obj is not None and obj.is_from_code and obj.disabled_by != "code"
+        is_declared = obj is not None and schedules.is_declared(obj)
         return super().has_delete_permission(request, obj) and not is_declared
 
     def has_run_permission(self, request: HttpRequest) -> bool:

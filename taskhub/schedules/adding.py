@@ -17,6 +17,7 @@ from taskhub.policies import Policies
 from taskhub.schedules.calls import columns_of
 from taskhub.schedules.checking import check_name
 from taskhub.schedules.editing import save
+from taskhub.schedules.origin import is_declared
 from taskhub.signature import Signature
 from taskhub.timing import Kind
 
@@ -64,11 +65,11 @@ def _add(name: str, call: Call, repeats: dict[str, Any], more: dict[str, Any]) -
     row = Schedule.objects.using(get_engine().alias).filter(name=name).first()
     if row is None:
         return save(Schedule(name=name, **columns))
-    if row.is_from_code:
+    if is_declared(row):
         raise ScheduleError(
             f"The schedule {name!r} is declared in code, by @task(schedule=…) of {row.task}; choose another name."
         )
-    row.enabled = row.disabled_by != DisabledBy.PERSON
+    row.is_from_code = False
     for column, value in columns.items():
         setattr(row, column, value)
-    return save(row)
+    return save(row, stays_off=None if "enabled" in more else {DisabledBy.PERSON})

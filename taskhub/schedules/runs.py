@@ -44,7 +44,7 @@ def run(
     taken and what the site's own code raises (functions that make keys, receivers of signals) cost this time only.
     """
     if not is_manual and (reason := obstacle(schedule)):
-        return _note(engine, schedule, due_at, now, Decision.OVERLAPPED, reason)
+        return note(engine, schedule, due_at, now, Decision.OVERLAPPED, reason)
     try:
         result = enqueue(engine, schedule)
     except (EnqueueFailed, *_OF_THE_SCHEDULE):
@@ -55,10 +55,10 @@ def run(
         reason = (
             str(error) if isinstance(error, TaskhubError) else f"{type(error).__name__}: {error}"
         )
-        return _note(engine, schedule, due_at, now, Decision.REFUSED, reason)
+        return note(engine, schedule, due_at, now, Decision.REFUSED, reason, is_manual=is_manual)
     if result.is_duplicate:
         reason = f"task #{result.id}, which has the same unique key, has not ended"
-        return _note(engine, schedule, due_at, now, Decision.REFUSED, reason)
+        return note(engine, schedule, due_at, now, Decision.REFUSED, reason, is_manual=is_manual)
     return note_task(engine, schedule, due_at, now, int(result.id), is_manual=is_manual)
 
 
@@ -86,6 +86,23 @@ def note_task(
     )  # fmt: skip
 
 
+def note(
+    engine: Engine,
+    schedule: Schedule,
+    due_at: datetime,
+    now: datetime,
+    decision: Decision,
+    reason: str,
+    *,
+    is_manual: bool = False,
+) -> ScheduleRun:
+    """Write why no task was enqueued."""
+    return _runs(engine).create(
+        schedule=schedule, due_at=due_at, decided_at=now, decision=decision, reason=storable(reason, 500),
+        is_manual=is_manual,
+    )  # fmt: skip
+
+
 def known_times(engine: Engine, schedule: Schedule, times: Sequence[datetime]) -> set[datetime]:
     """Return those of `times` that were decided on already: an edit while the clock stood wrong may bring them back."""
     if not times:
@@ -102,23 +119,6 @@ def prune_runs(engine: Engine, schedule: Schedule) -> None:
         return
     if last := list(newest[KEPT : KEPT + 1]):
         _runs(engine).filter(schedule=schedule, due_at__lte=last[0][1]).delete()
-
-
-def _note(
-    engine: Engine,
-    schedule: Schedule,
-    due_at: datetime,
-    now: datetime,
-    decision: Decision,
-    reason: str,
-) -> ScheduleRun:
-    return _runs(engine).create(
-        schedule=schedule,
-        due_at=due_at,
-        decided_at=now,
-        decision=decision,
-        reason=storable(reason, 500),
-    )
 
 
 def _runs(engine: Engine) -> QuerySet[ScheduleRun]:

@@ -78,7 +78,7 @@ def test_what_is_removed_or_declared_while_somebody_asks_to_remove_it_is_told(ro
     row = made()
 
     def declare():
-        Schedule.objects.filter(pk=row.pk).update(is_from_code=True)
+        Schedule.objects.filter(pk=row.pk).update(is_from_code=True, task="schedules.yearly")
 
     between(monkeypatch, "remove", declare)
     response = root.post(
@@ -293,6 +293,9 @@ def test_deleting_takes_the_history_along_and_spares_what_the_code_declares(root
     assert root.post(url, {"post": "yes"}).status_code == 403
     act(root, "delete_selected", declared, post="yes")
     assert schedules.get("schedules.yearly").enabled
+    Schedule.objects.filter(pk=declared.pk).update(task="gone.task")
+    assert root.post(url, {"post": "yes"}).status_code == 302, "its code is gone"
+    assert not Schedule.objects.filter(pk=declared.pk).exists()
 
 
 def test_of_a_declared_schedule_only_the_switch_can_be_changed(root):

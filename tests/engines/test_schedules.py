@@ -7,10 +7,11 @@ from django.db import connection, transaction
 from django.db.utils import Error, IntegrityError, InterfaceError
 from django.utils import timezone
 
-from taskhub import compat, queue, schedules
+from taskhub import Cron, compat, queue, schedules
 from taskhub.errors import ScheduleError, UnknownTask
 from taskhub.models import Decision, DisabledBy, Schedule, ScheduleRun, Task
 from taskhub.policies import Misfire, Overlap
+from taskhub.schedules import adding, declared
 from taskhub.schedules.runs import KEPT
 from taskhub.states import TaskState
 from tests.app import tasks
@@ -167,7 +168,7 @@ def test_a_day_asleep_by_each_misfire_policy():
     assert reason.startswith("24 times from")
     for pulse in made.values():
         pulse.refresh_from_db()
-        assert pulse.next_due_at == at(skip, 25 * HOUR)
+        assert pulse.next_due_at == at(pulse, 25 * HOUR)
 
 
 def test_a_day_asleep_is_caught_up_with_no_further_than_the_limit():
@@ -407,6 +408,21 @@ def test_a_schedule_whose_code_no_living_worker_has_is_disabled_and_comes_back_w
     assert (pulse.enabled, pulse.disabled_by) == (True, "")
 
 
+def test_a_run_that_was_asked_for_and_that_nobody_can_do_is_refused():
+    pulse = add(DAY)
+    Schedule.objects.update(task="gone.task")
+    schedules.ask_to_run("pulse")
+    soon, later = timezone.now() + timedelta(seconds=30), timezone.now() + timedelta(seconds=HOUR)
+    assert schedules.disable_orphans(NAMES, soon) == 0
+    assert schedules.get("pulse").requested_at is not None, "a worker may be starting just now"
+    schedules.disable_orphans(NAMES, later)
+    pulse.refresh_from_db()
+    assert (pulse.enabled, pulse.requested_at) == (True, None)
+    (run,) = schedules.history(pulse)
+    assert (run.decision, run.is_manual) == (Decision.REFUSED, True)
+    assert run.reason == "No living worker has the code of gone.task."
+
+
 # -- editing --------------------------------------------------------------------------------------------------------
 
 
@@ -575,22 +591,32 @@ def test_the_code_decides_on_the_times_and_repairs_what_was_edited():
     assert schedules.get("schedules.yearly").cron == "0 0 1 1 *"
 
 
-def test_what_the_code_declares_no_more_is_disabled_and_not_deleted(monkeypatch):
+@pytest.fixture
+def without():
+    """`without(plan)`: the code of schedules.yearly is of this schedule, or of none, from now on."""
+    declared = scheduled.yearly.schedule
+
+    def change(plan=None):
+        object.__setattr__(scheduled.yearly, "schedule", plan)
+
+    yield change
+    change(declared)
+
+
+def test_what_the_code_declares_no_more_is_disabled_and_not_deleted(without):
     schedules.sync()
     Schedule.objects.create(
         name="from.elsewhere", task="from.elsewhere", is_from_code=True, kind="cron", cron="@daily",
         created_at=timezone.now(), updated_at=timezone.now(),
     )  # fmt: skip
-    declared = scheduled.yearly.schedule
-    object.__setattr__(scheduled.yearly, "schedule", None)
-    try:
-        schedules.sync()
-        row = schedules.get("schedules.yearly")
-        assert (row.enabled, row.disabled_by) == (False, DisabledBy.CODE)
-        assert "does not declare it any more" in row.disabled_reason
-        assert schedules.get("from.elsewhere").enabled, "this code cannot know"
-    finally:
-        object.__setattr__(scheduled.yearly, "schedule", declared)
+    plan = scheduled.yearly.schedule
+    without(None)
+    schedules.sync()
+    row = schedules.get("schedules.yearly")
+    assert (row.enabled, row.disabled_by) == (False, DisabledBy.CODE)
+    assert "does not declare it any more" in row.disabled_reason
+    assert schedules.get("from.elsewhere").enabled, "this code cannot know"
+    without(plan)
     schedules.sync()
     assert schedules.get("schedules.yearly").enabled, "it is declared again"
 
@@ -609,6 +635,85 @@ def test_a_persons_schedule_of_the_same_name_stays_as_it_is():
     schedules.sync()
     row = schedules.get("schedules.yearly")
     assert (row.is_from_code, row.every) == (False, 60)
+
+
+def test_what_a_person_has_disabled_stays_so_while_the_code_changes_its_mind(without):
+    schedules.sync()
+    plan = scheduled.yearly.schedule
+    schedules.disable("schedules.yearly", "never at New Year")
+    for one in (None, plan, Cron("0 5 1 1 *"), plan):
+        without(one)
+        schedules.sync()
+        row = schedules.get("schedules.yearly")
+        assert (row.enabled, row.disabled_by) == (False, DisabledBy.PERSON)
+        assert row.disabled_reason == "never at New Year"
+
+
+@pytest.mark.parametrize("write", ["sync", "add"])
+def test_who_disables_a_schedule_while_code_writes_it_down_has_the_last_word(monkeypatch, write):
+    name = "schedules.yearly" if write == "sync" else "pulse"
+    module = declared if write == "sync" else adding
+    add(60)
+    schedules.sync()
+    Schedule.objects.filter(name="schedules.yearly").update(cron="0 5 * * *")
+    true = module.save
+
+    def late(row, **more):
+        schedules.disable(name, "at the last moment")
+        return true(row, **more)
+
+    monkeypatch.setattr(module, "save", late)
+    schedules.sync() if write == "sync" else add(90)
+    row = schedules.get(name)
+    assert (row.every, row.cron) == ((None, "0 0 1 1 *") if write == "sync" else (90, ""))
+    assert (row.enabled, row.disabled_by) == (False, DisabledBy.PERSON)
+    assert (row.disabled_reason, row.next_due_at) == ("at the last moment", None)
+
+
+def gone(**more) -> Schedule:
+    """A declared schedule of which the task has been taken out of the code."""
+    schedules.sync()
+    Schedule.objects.filter(name="schedules.yearly").update(
+        name="gone.task", task="gone.task", **more
+    )
+    return schedules.get("gone.task")
+
+
+def test_a_declared_schedule_is_disabled_when_its_whole_task_is_gone_from_the_code():
+    row = gone()
+    soon, later = row.updated_at + timedelta(minutes=30), row.updated_at + timedelta(hours=2)
+    worker = make_worker("w", kind="worker", tasks=["gone.task"])
+    assert schedules.disable_orphans(NAMES, later) == 0, "a worker of other code has it"
+    worker.stopped_at = timezone.now()
+    worker.save()
+    assert schedules.disable_orphans(NAMES, later) == 0, "it may be restarting"
+    worker.delete()
+    assert schedules.disable_orphans(NAMES, soon) == 0, "it may be somebody's who is just starting"
+    assert schedules.disable_orphans(NAMES, later) == 1
+    row.refresh_from_db()
+    assert (row.enabled, row.disabled_by) == (False, DisabledBy.MISSING)
+    assert row.disabled_reason == "No living worker has the code of gone.task."
+
+
+@pytest.mark.parametrize("by", [DisabledBy.NOBODY, DisabledBy.PERSON, DisabledBy.MISSING])
+def test_a_declared_schedule_may_be_removed_when_nobody_has_its_code(by):
+    row = gone()
+    worker = make_worker("w", kind="worker", tasks=["gone.task"])
+    with pytest.raises(ScheduleError, match="would come back"):
+        schedules.remove("gone.task")
+    worker.delete()
+    if by:
+        schedules.disable("gone.task", by=by)
+    schedules.remove("gone.task")
+    assert not Schedule.objects.filter(pk=row.pk).exists()
+
+
+def test_the_name_of_a_schedule_that_the_code_declares_no_more_is_free(without):
+    schedules.sync()
+    without(None)
+    schedules.sync()
+    row = add(60, "schedules.yearly")
+    assert (row.is_from_code, row.enabled, row.disabled_by) == (False, True, "")
 
 
 @pytest.mark.django_db(transaction=True)
