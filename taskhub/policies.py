@@ -48,7 +48,7 @@ class Policies:
             ScheduleError: names the value and what was expected.
         """
         for name, kind in (("misfire", Misfire), ("overlap", Overlap)):
-            if getattr(self, name) not in set(kind):
+            if getattr(self, name) not in list(kind):
                 expected = ", ".join(map(repr, map(str, kind)))
                 raise ScheduleError(
                     f"{name}={getattr(self, name)!r}: expected one of {expected}.", field=name

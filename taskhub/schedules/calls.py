@@ -14,7 +14,7 @@ from django.db.utils import Error
 from taskhub import compat, keys, registry
 from taskhub.definition import TaskDefinition
 from taskhub.engines import queue_alias
-from taskhub.errors import InvalidOption, ScheduleError, TaskhubError
+from taskhub.errors import InvalidArguments, InvalidOption, ScheduleError, TaskhubError
 from taskhub.models import Schedule, TaskCatalog
 from taskhub.payload import normalize
 from taskhub.policies import Overlap
@@ -54,8 +54,8 @@ def columns_of(call: Signature | TaskDefinition | str) -> dict[str, Any]:
     }
     return {
         "task": mine.identifier,
-        "args": normalize(list(signature.args), "args"),
-        "kwargs": normalize(dict(signature.kwargs), "kwargs"),
+        "args": _normalized(list(signature.args), "args"),
+        "kwargs": _normalized(dict(signature.kwargs), "kwargs"),
         "options": {**mine.stored, **differing},
     }
 
@@ -92,6 +92,17 @@ def arguments_of(schedule: Schedule) -> tuple[list[Any], dict[str, Any]]:
     return args, _object(schedule, "kwargs")
 
 
+def normalized(schedule: Schedule) -> dict[str, Any]:
+    """Return the columns of the call as JSON has them: tuples become lists and bytes text, as for `enqueue()`.
+
+    Raises:
+        ScheduleError: names the value that JSON, or a database, has no place for.
+    """
+    args, kwargs = arguments_of(schedule)
+    values = {"args": args, "kwargs": kwargs, "options": _object(schedule, "options")}
+    return {column: _normalized(value, column) for column, value in values.items()}
+
+
 def slot_of(schedule: Schedule) -> str:
     """Return the concurrency key of a schedule whose tasks wait for each other."""
     return f"taskhub.schedule:{schedule.pk or 0}"
@@ -103,8 +114,8 @@ def check_call(schedule: Schedule) -> None:
     Raises:
         ScheduleError: names what does not fit.
     """
+    normalized(schedule)
     args, kwargs = arguments_of(schedule)
-    _object(schedule, "options")
     try:
         _check_arguments(_parameters(schedule.task), schedule)
         if registry.find(schedule.task) is not None:
@@ -136,6 +147,13 @@ def _stored(definition: TaskDefinition, option: str) -> Any:
     if isinstance(value, timedelta):
         value = value.total_seconds()
     return normalize(value, f"{definition.identifier}: {option}")
+
+
+def _normalized(value: Any, column: str) -> Any:
+    try:
+        return normalize(value, column)
+    except InvalidArguments as error:
+        raise ScheduleError(str(error), field=column) from error
 
 
 def _object(schedule: Schedule, column: str) -> dict[str, Any]:

@@ -65,13 +65,13 @@ def first_time(schedule: Schedule, now: datetime) -> datetime:
     return due
 
 
-def check_name(name: str) -> None:
+def check_name(name: object) -> None:
     """Refuse what is no name of a schedule.
 
     Raises:
         ScheduleError: says what was expected.
     """
-    if not 0 < len(name) <= MAX_NAME or not is_storable(name):
+    if not isinstance(name, str) or not 0 < len(name) <= MAX_NAME or not is_storable(name):
         raise ScheduleError(
             f"name={name!r:.100}: expected a text of 1 to {MAX_NAME} characters.", field="name"
         )
@@ -83,6 +83,13 @@ def _check_times(schedule: Schedule) -> None:
             f"kind={schedule.kind!r}: expected one of {', '.join(Kind)}.", field="kind"
         )
     schedule.timing.check()
+
+
+def _check_switch(schedule: Schedule) -> None:
+    if not isinstance(schedule.enabled, bool):
+        raise ScheduleError(
+            f"enabled={schedule.enabled!r:.100}: expected True or False.", field="enabled"
+        )
 
 
 def _check_policies(schedule: Schedule) -> None:
@@ -97,5 +104,5 @@ def _check_policies(schedule: Schedule) -> None:
 
 _TIMES = {"kind", *Timing.__dataclass_fields__}
 _CHECKS: tuple[Callable[[Schedule], object], ...] = (
-    lambda schedule: check_name(schedule.name), _check_times, _check_policies, check_call,
+    lambda schedule: check_name(schedule.name), _check_switch, _check_times, _check_policies, check_call,
 )  # fmt: skip

@@ -12,6 +12,7 @@ from taskhub.engines import Engine, get_engine
 from taskhub.engines.wakeups import Kind as Wakeup
 from taskhub.errors import ScheduleError
 from taskhub.models import DisabledBy, Schedule
+from taskhub.schedules.calls import normalized
 from taskhub.schedules.checking import check, first_time
 from taskhub.schedules.origin import is_declared
 from taskhub.schedules.reading import get
@@ -34,6 +35,8 @@ def save(schedule: Schedule, *, stays_off: Collection[DisabledBy] | None = None)
         schedule.created_at = now.replace(microsecond=0)
     schedule.updated_at = now
     check(schedule)
+    for column, value in normalized(schedule).items():
+        setattr(schedule, column, value)
     for column in ("at", "start_at", "end_at"):
         setattr(schedule, column, _whole_second(getattr(schedule, column)))
     try:

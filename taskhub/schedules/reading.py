@@ -52,9 +52,9 @@ def get(name: str) -> Schedule:
         ScheduleError: there is none; says which names are close.
     """
     rows = Schedule.objects.using(queue_alias())
-    found = rows.filter(name=name).first() if is_storable(name) else None
+    found = rows.filter(name=name).first() if is_storable(str(name)) else None
     if found is None:
-        close = get_close_matches(name, [*rows.values_list("name", flat=True)], n=2)
+        close = get_close_matches(str(name), [*rows.values_list("name", flat=True)], n=2)
         hint = f" Did you mean {' or '.join(map(repr, close))}?" if close else ""
         raise ScheduleError(f"No schedule is named {name!r}.{hint}")
     return found
