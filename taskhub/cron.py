@@ -64,7 +64,11 @@ class Expression:
             while True:
                 moment = step(walls, moment, zone)
                 yield moment
-        except (CroniterBadDateError, OverflowError):
+        except (
+            CroniterBadDateError,
+            OverflowError,
+            ValueError,
+        ):  # the calendar ends with the year 9999
             return
 
     def is_touched_by(self, change: ClockChange) -> bool:

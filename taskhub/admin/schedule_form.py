@@ -6,12 +6,14 @@ from typing import Any
 from zoneinfo import available_timezones
 
 from django import forms
+from django.forms.fields import InvalidJSONInput
 from django.utils import timezone
 from django.utils.translation import gettext
 
 from taskhub.engines import get_engine, queue_alias
-from taskhub.errors import ScheduleError
+from taskhub.errors import InvalidArguments, ScheduleError
 from taskhub.models import Schedule, TaskCatalog
+from taskhub.payload import normalize
 from taskhub.schedules import problems
 
 TIMES = ("kind", "every", "cron", "at", "timezone", "start_at", "end_at")
@@ -34,12 +36,33 @@ class DataListInput(forms.TextInput):
         return {**context, "list_id": list_id, "options": self.options}
 
 
+class JSONText(forms.JSONField):
+    """JSON as a person types it. What no database stores, or Python does not read, is refused and shown as typed."""
+
+    def to_python(self, value: Any) -> Any:
+        try:
+            return normalize(super().to_python(value), str(self.label))
+        except (ValueError, RecursionError) as error:
+            is_ours = isinstance(error, InvalidArguments)
+            told = str(error) if is_ours else self.error_messages["invalid"]
+            raise forms.ValidationError(told, code="invalid") from error
+
+    def bound_data(self, data: Any, initial: Any) -> Any:
+        if self.disabled:
+            return initial
+        try:
+            return self.to_python(data)
+        except forms.ValidationError:
+            return InvalidJSONInput(data)
+
+
 class ScheduleForm(forms.ModelForm):  # type: ignore[type-arg]
     """Each problem stands beside its field; what is wrong as a whole, above the form."""
 
     class Meta:
         model = Schedule
         fields = "__all__"  # noqa: DJ007  # the admin names them
+        field_classes = dict.fromkeys(_CALL, JSONText)
 
     refusal: ScheduleError | None = None  # what the schedule met with after it had been checked
     tells_of_arguments = True  # to whom may see them

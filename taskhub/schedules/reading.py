@@ -64,7 +64,7 @@ def words_of(schedule: Schedule) -> str:
     """Return in words when a schedule is due; as it was typed where a row changed by hand cannot be read."""
     try:
         return schedule.timing.words
-    except (ScheduleError, ValueError):
+    except (ScheduleError, ValueError, OverflowError):
         return schedule.cron or schedule.kind
 
 

@@ -1,13 +1,15 @@
 """The admin form of a schedule: what it refuses, what it shows, who may do what."""
 
-from datetime import timedelta
+import json
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.urls import reverse
 from django.utils import timezone
 
 from taskhub import registry, schedules
-from taskhub.models import AuditEntry, Schedule, ScheduleRun, Task
+from taskhub.errors import ScheduleError
+from taskhub.models import AuditEntry, Schedule, ScheduleRun, Task, TaskCatalog
 from tests.app import tasks_schedules as scheduled
 
 pytestmark = pytest.mark.django_db
@@ -103,6 +105,17 @@ BAD = [
     ({"task": "schedules.private"}, "task"),
     ({"kwargs": "{not json"}, "kwargs"),
     ({"kwargs": "[1]"}, "kwargs"),
+    ({"kwargs": '{"label": ' + "1" * 5000 + "}"}, "kwargs"),
+    ({"kwargs": "[" * 100_000}, "kwargs"),
+    ({"kwargs": "[" * 500 + "]" * 500}, "kwargs"),
+    ({"kwargs": '{"label": "\\u0000"}'}, "kwargs"),
+    ({"kwargs": '{"label": "\\ud800"}'}, "kwargs"),
+    ({"kwargs": '{"\\ud800": 1}'}, "kwargs"),
+    ({"kwargs": '{"label": NaN}'}, "kwargs"),
+    ({"options": '{"tags": ["\\ud800"]}'}, "options"),
+    ({"start_at_0": "0001-01-01", "start_at_1": "00:00"}, "start_at"),
+    ({"end_at_0": "9999-12-31", "end_at_1": "23:59"}, "end_at"),
+    ({"kind": "once", "at_0": "0001-01-01", "at_1": "00:00", "timezone": "America/New_York"}, "at"),
     ({"args": '{"a": 1}'}, "args"),
     ({"kwargs": '{"wrong": 1}'}, "kwargs"),
     ({"args": "[1, 2, 3]"}, "kwargs"),
@@ -124,6 +137,50 @@ def test_what_cannot_be_kept_is_refused_beside_its_field_by_the_form_and_by_its_
     assert field in response.context["adminform"].errors
     assert not Schedule.objects.exists()
     assert field in root.post(PREVIEW, {**FORM, **change}).json()["errors"]
+
+
+@pytest.mark.parametrize("year", [9990, 9997, 9998])
+def test_a_schedule_that_outlives_the_calendar_has_no_time_and_no_error(root, year):
+    form = {**FORM, "cron": "0 0 29 2 *", "start_at_0": f"{year}-12-30", "start_at_1": "00:00"}
+    told = root.post(PREVIEW, form).json()
+    assert [one["iso"][:10] for one in told["next"]] == (
+        ["9992-02-28", "9996-02-28"] if year == 9990 else []
+    )
+    assert root.post(f"{LIST}add/", form).status_code == (302 if year == 9990 else 200)
+
+
+@pytest.mark.parametrize("kwargs", ['{"x": NaN}', '{"x": "\\u0000"}', '{"x": "\\ud800"}'])
+def test_arguments_of_a_task_that_only_the_catalog_knows_are_storable_too(root, kwargs):
+    TaskCatalog.objects.create(
+        name="other.task", queue="default", module_path="other", updated_at=timezone.now(),
+        parameters=[{"name": "x", "kind": "positional_or_keyword"}],
+    )  # fmt: skip
+    form = {**FORM, "task": "other.task", "kwargs": kwargs}
+    assert "kwargs" in root.post(f"{LIST}add/", form).context["adminform"].errors
+    assert "kwargs" in root.post(PREVIEW, form).json()["errors"]
+    with pytest.raises(ScheduleError, match="kwargs"):
+        row = Schedule(name="x", task="other.task", kind="cron", cron="@daily")
+        row.kwargs = json.loads(kwargs)
+        schedules.save(row)
+
+
+def test_what_is_typed_and_cannot_be_stored_is_still_there(root):
+    typed = '{"label": "\\ud800"}'
+    form = root.post(f"{LIST}add/", {**FORM, "kwargs": typed}).context["adminform"].form
+    assert form["kwargs"].value() == typed
+
+
+def test_a_row_whose_times_are_damaged_has_a_page(root):
+    pulse = made()
+    for damage in [
+        {"start_at": datetime(1, 1, 1, tzinfo=UTC)},
+        {"kind": "once", "at": datetime(1, 1, 1, tzinfo=UTC), "timezone": "America/New_York"},
+        {"kind": "once", "at": datetime(9999, 12, 31, 23, tzinfo=UTC), "timezone": "Asia/Tokyo"},
+        {"timezone": "Mars/Base"},
+    ]:
+        Schedule.objects.filter(pk=pulse.pk).update(**damage)
+        assert root.get(page_of(pulse)).status_code == 200
+        assert root.get(LIST).status_code == 200
 
 
 def test_several_problems_are_told_at_once(root):
@@ -175,6 +232,8 @@ def test_the_preview_of_an_hourly_entry_says_that_it_follows_real_time(root):
 
 def test_the_preview_writes_nothing_and_is_for_those_who_may_edit(root, staff):
     assert root.get(PREVIEW).status_code == 405
+    for pk in ("9" * 30, "9" * 5000, "x"):
+        assert root.post(f"{PREVIEW}?schedule={pk}", FORM).status_code == 200
     assert staff("taskhub.view_schedule").post(PREVIEW, FORM).status_code == 403
     assert staff(ADD).post(PREVIEW, FORM).status_code == 403, "adding is choosing what is called"
     pulse = made()
