@@ -21,6 +21,7 @@ from cron_descriptor.Exception import FormatError
 from croniter import croniter
 from croniter.croniter import CroniterBadDateError, CroniterError
 
+from taskhub import cron_fields
 from taskhub.errors import ScheduleError
 from taskhub.zones import ClockChange, change_over, fold_ahead, fold_behind, instants, wall
 
@@ -41,6 +42,7 @@ _SHORTHANDS = {
 }
 _YEARS = 40  # the fifth Monday of a February, the rarest there is, comes after 28 or 40 years
 _HOUR_FIELD, _HOURS = 1, 24
+_WEEKDAY_FIELD = 4
 _BY_CHANCE = re.compile(r"\b[hr]\b", re.IGNORECASE)  # croniter's hashed and random fields
 _ZERO = re.compile(
     r"(^|[,-])0+([,/-]|$)"
@@ -87,10 +89,21 @@ class Expression:
 
 @lru_cache(maxsize=1024)  # a page of schedules says it of each, each time
 def _words_of(fields: str) -> str:
+    split = cron_fields.with_weekdays(fields.split(), _Walls(fields).weekdays).split()
+    if cron_fields.is_beyond_words(split):
+        return fields
     try:
-        return str(get_description(fields.upper().replace("?", "*"), _IN_WORDS))
+        told = _described(" ".join(split))
+        if not cron_fields.has_days_of_both_kinds(split) or ", or on " in told:
+            return told
+        by_day, by_weekday = map(_described, cron_fields.of_any_day(split))
+        return f"{by_day}; or {by_weekday[0].lower()}{by_weekday[1:]}"
     except (FormatError, LookupError, ValueError):
         return fields
+
+
+def _described(fields: str) -> str:
+    return str(get_description(fields.upper().replace("?", "*"), _IN_WORDS))
 
 
 @lru_cache(maxsize=1024)
@@ -114,6 +127,9 @@ def parse(text: str) -> Expression:
         raise _bad(f"{where} leaves a field to chance (H or R); expected {EXPECTED}.")
     if any(_ZERO.search(field) for field in fields.split()[count - 3 : count - 1]):
         raise _bad(f"{where} names a day or month 0; they count from 1. Expected {EXPECTED}.")
+    if problem := cron_fields.problem_of(fields.split()):
+        raise _bad(f"{where} {problem}")
+    fields = cron_fields.written_out(fields.split())
     try:
         walls = _Walls(fields)
         walls.after(_SOME_DAY)
@@ -146,6 +162,10 @@ class _Walls:
     def is_every_hour(self) -> bool:
         hours = self._iterator.expanded[_HOUR_FIELD]
         return hours == ["*"] or len(set(hours)) == _HOURS
+
+    @property
+    def weekdays(self) -> list[object]:
+        return list(self._iterator.expanded[_WEEKDAY_FIELD])
 
     def after(self, wall_time: datetime) -> datetime:
         start = wall_time.replace(microsecond=0)
