@@ -20,7 +20,7 @@ from taskhub.errors import EnqueueFailed
 from taskhub.models import Decision, DisabledBy, Schedule, ScheduleRun
 from taskhub.policies import MOST_AT_ONCE
 from taskhub.schedules.editing import switch_off
-from taskhub.schedules.misfires import Verdict, judge
+from taskhub.schedules.misfires import Verdict, judge, made_up
 from taskhub.schedules.runs import known_times, prune_runs, run
 from taskhub.trying import trying_again
 
@@ -105,7 +105,8 @@ def _keep(engine: Engine, schedule: Schedule, now: datetime) -> None:
         _note_missed(engine, schedule, verdict, now)
     for due in verdict.run:
         if due not in decided:
-            run(engine, schedule, due, now)
+            why = made_up(due, now, schedule.policies)
+            run(engine, schedule, due, now, made_up=why)
     schedule.next_due_at = timing.next(now)
     schedule.save(using=engine.alias, update_fields=["next_due_at", "open_tasks"])
     prune_runs(engine, schedule)

@@ -21,7 +21,7 @@ from taskhub.errors import (
 from taskhub.models import Decision, Schedule, ScheduleRun
 from taskhub.results import AsyncResult
 from taskhub.schedules.calls import arguments_of, definition_of
-from taskhub.schedules.overlaps import obstacle, remember
+from taskhub.schedules.overlaps import Beside, look, remember
 from taskhub.signature import Signature
 from taskhub.text import storable
 
@@ -37,14 +37,18 @@ def run(
     now: datetime,
     *,
     is_manual: bool = False,
+    made_up: str = "",
 ) -> ScheduleRun:
     """Enqueue the task of a due time, or note why not; in the caller's transaction, which has locked the schedule.
+
+    `made_up` says why it is run so late.
 
     What is wrong with the schedule itself is raised, and a database in trouble. A full queue, a unique key that is
     taken and what the site's own code raises (functions that make keys, receivers of signals) cost this time only.
     """
-    if not is_manual and (reason := obstacle(schedule)):
-        return note(engine, schedule, due_at, now, Decision.OVERLAPPED, reason)
+    beside = Beside() if is_manual else look(schedule)
+    if beside.is_in_the_way:
+        return note(engine, schedule, due_at, now, Decision.OVERLAPPED, beside.reason)
     try:
         result = enqueue(engine, schedule)
     except (EnqueueFailed, *_OF_THE_SCHEDULE):
@@ -59,7 +63,8 @@ def run(
     if result.is_duplicate:
         reason = f"task #{result.id}, which has the same unique key, has not ended"
         return note(engine, schedule, due_at, now, Decision.REFUSED, reason, is_manual=is_manual)
-    return note_task(engine, schedule, due_at, now, int(result.id), is_manual=is_manual)
+    reason = "; ".join(filter(None, (made_up, beside.reason)))
+    return note_task(engine, schedule, due_at, now, int(result.id), reason, is_manual=is_manual)
 
 
 def enqueue(engine: Engine, schedule: Schedule) -> AsyncResult:
@@ -75,14 +80,15 @@ def note_task(
     due_at: datetime,
     now: datetime,
     task_id: int,
+    reason: str = "",
     *,
     is_manual: bool = False,
 ) -> ScheduleRun:
-    """Write that a task was enqueued."""
+    """Write that a task was enqueued; the reason is for what is out of the ordinary."""
     remember(schedule, task_id)
     return _runs(engine).create(
         schedule=schedule, due_at=due_at, decided_at=now, decision=Decision.ENQUEUED, task_id=task_id,
-        is_manual=is_manual,
+        reason=storable(reason, 500), is_manual=is_manual,
     )  # fmt: skip
 
 

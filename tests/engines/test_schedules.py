@@ -171,6 +171,17 @@ def test_a_day_asleep_by_each_misfire_policy():
         assert pulse.next_due_at == at(pulse, 25 * HOUR)
 
 
+@pytest.mark.parametrize("misfire", [Misfire.RUN_ONCE, Misfire.CATCH_UP])
+def test_a_late_run_says_what_it_makes_up_for(misfire):
+    pulse = add(6 * HOUR, misfire=misfire)
+    fire(pulse, 6 * HOUR + 60)
+    fire(pulse, 13 * HOUR)
+    on_time, late = ScheduleRun.objects.order_by("due_at")
+    policy = misfire.replace("_", " ")
+    assert (on_time.reason, late.decision) == ("", "enqueued")
+    assert late.reason == f"1:00:00 late, and made up for (misfire: {policy})"
+
+
 def test_a_day_asleep_is_caught_up_with_no_further_than_the_limit():
     pulse = add(HOUR, misfire=Misfire.CATCH_UP, catch_up_limit=5)
     fire(pulse, DAY + 1800)
@@ -255,6 +266,9 @@ def test_overlap_queue_one_lets_one_wait_for_the_end_of_the_other():
     fire(pulse, 180)
     assert [word for _, word in decisions(pulse)] == ["enqueued", "enqueued", "overlapped"]
     assert claim(worker, 5) == [], "the second waits for the slot"
+    waits = f"it waits: task #{running.id} of an earlier time is running (overlap: queue one)"
+    reasons = ScheduleRun.objects.order_by("due_at").values_list("reason", flat=True)
+    assert list(reasons)[:2] == ["", waits]
     finish(worker, [ending(running)])
     assert len(claim(worker, 5)) == 1
 
@@ -265,7 +279,11 @@ def test_overlap_cancel_previous_ends_what_waits():
         fire(pulse, 60 * number)
     states = Task.objects.order_by("id").values_list("state", flat=True)
     assert list(states) == ["cancelled", "cancelled", "queued"]
-    assert "was due again" in Task.objects.order_by("id").first().reason
+    first, second, _ = Task.objects.order_by("id")
+    assert "was due again" in first.reason
+    reasons = ScheduleRun.objects.order_by("due_at").values_list("reason", flat=True)
+    end = "of earlier times made way (overlap: cancel previous)"
+    assert list(reasons) == ["", f"task #{first.pk} {end}", f"task #{second.pk} {end}"]
 
 
 def test_overlap_cancel_previous_asks_what_runs_to_stop():
@@ -517,6 +535,28 @@ def test_late_and_missed_schedules_are_named():
     (missed,) = schedules.last_missed(at(pulse, -DAY))
     assert missed.schedule == pulse
     assert fine.enabled
+
+
+def test_what_was_missed_is_named_when_it_was_found_out_however_long_ago_it_was_due():
+    made = {name: add(4 * HOUR, name, misfire=name) for name in ("skip", "run_once")}
+    on_time = add(4 * HOUR, "on time")
+    fire(on_time, 4 * HOUR)
+    schedules.run_now("on time")
+    before = at(on_time, 9 * HOUR)
+    fire(on_time, 10 * HOUR)
+    assert schedules.last_missed(at(on_time, 11 * HOUR)) == []
+    found = {run.schedule.name: run for run in schedules.last_missed(before)}
+    assert set(found) == {"skip", "run_once", "on time"}
+    assert (found["skip"].decision, found["run_once"].decision) == ("missed", "enqueued")
+    assert all(2 * HOUR <= run.late_seconds < 2 * HOUR + 60 for run in found.values())
+    assert made["skip"].enabled
+
+
+def test_a_time_that_was_left_out_tells_more_than_the_run_that_makes_up_for_it():
+    pulse = add(HOUR)
+    fire(pulse, 5 * HOUR + 600)
+    (found,) = schedules.last_missed(at(pulse, 0))
+    assert (found.decision, found.due_at) == (Decision.MISSED, at(pulse, 4 * HOUR))
 
 
 BAD = [
