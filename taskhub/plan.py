@@ -59,7 +59,9 @@ class Plan:
         except (TypeError, ValueError) as error:
             raise ScheduleError(str(error), field="kwargs") from error
         Timing(**{name: columns[name] for name in columns if name in _TIMES}).check()
-        Policies(**{name: columns[name] for name in Policies.__dataclass_fields__}).check()
+        Policies(**{name: columns[name] for name in Policies.__dataclass_fields__}).check(
+            columns["every"]
+        )
 
 
 _TIMES = Timing.__dataclass_fields__

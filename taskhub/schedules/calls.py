@@ -5,11 +5,12 @@ from __future__ import annotations
 import inspect
 import random
 from collections.abc import Iterable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from difflib import get_close_matches
 from typing import Any
 
 from django.db.utils import Error
+from django.utils import timezone
 
 from taskhub import compat, keys, registry
 from taskhub.definition import TaskDefinition
@@ -60,8 +61,10 @@ def columns_of(call: Signature | TaskDefinition | str) -> dict[str, Any]:
     }
 
 
-def definition_of(schedule: Schedule) -> TaskDefinition:
+def definition_of(schedule: Schedule, now: datetime) -> TaskDefinition:
     """Return the task of a schedule with the options of its calls, as they are to be enqueued now.
+
+    Where its starts are spread, none comes after `end_at`; one that is late already starts at once.
 
     Raises:
         UnknownTask: this process does not have its code. InvalidOption, ScheduleError: bad options.
@@ -76,7 +79,9 @@ def definition_of(schedule: Schedule) -> TaskDefinition:
             )
         definition = definition.using(concurrency_key=slot_of(schedule), concurrency_limit=1)
     if schedule.jitter:
-        definition = definition.using(countdown=random.uniform(0, schedule.jitter))
+        left = (schedule.end_at - now).total_seconds() if schedule.end_at else schedule.jitter
+        spread = max(0.0, min(schedule.jitter, left))
+        definition = definition.using(countdown=random.uniform(0, spread))
     return definition
 
 
@@ -119,7 +124,7 @@ def check_call(schedule: Schedule) -> None:
     try:
         _check_arguments(_parameters(schedule.task), schedule)
         if registry.find(schedule.task) is not None:
-            new_row(definition_of(schedule), args, kwargs)
+            new_row(definition_of(schedule, timezone.now()), args, kwargs)
     except (ScheduleError, Error):
         raise
     except (InvalidOption, compat.InvalidTask) as error:

@@ -99,7 +99,7 @@ def _check_policies(schedule: Schedule) -> None:
         raise ScheduleError(
             f"{error}; expected one of the choices of misfire and overlap."
         ) from error
-    policies.check()
+    policies.check(schedule.every if schedule.kind == Kind.INTERVAL else None)
 
 
 _TIMES = {"kind", *Timing.__dataclass_fields__}

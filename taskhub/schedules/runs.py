@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
 
@@ -26,7 +27,8 @@ from taskhub.signature import Signature
 from taskhub.text import storable
 
 KEPT = 1000  # runs of each schedule, the newest
-_PRUNED_EVERY = 100
+_PRUNED_EVERY = 100  # times that this process fires a schedule
+_fired: Counter[int] = Counter()  # of each schedule, by its id
 _OF_THE_SCHEDULE = (ScheduleError, InvalidOption, InvalidArguments, UnknownTask)
 
 
@@ -50,7 +52,7 @@ def run(
     if beside.is_in_the_way:
         return note(engine, schedule, due_at, now, Decision.OVERLAPPED, beside.reason)
     try:
-        result = enqueue(engine, schedule)
+        result = enqueue(engine, schedule, now)
     except (EnqueueFailed, *_OF_THE_SCHEDULE):
         raise
     except Exception as error:  # the boundary around the site's code
@@ -67,11 +69,11 @@ def run(
     return note_task(engine, schedule, due_at, now, int(result.id), reason, is_manual=is_manual)
 
 
-def enqueue(engine: Engine, schedule: Schedule) -> AsyncResult:
+def enqueue(engine: Engine, schedule: Schedule, now: datetime) -> AsyncResult:
     """Enqueue the task of a schedule; where that is refused, the caller's transaction goes on."""
     args, kwargs = arguments_of(schedule)
     with transaction.atomic(engine.alias):
-        return Signature(definition_of(schedule), tuple(args), kwargs).enqueue()
+        return Signature(definition_of(schedule, now), tuple(args), kwargs).enqueue()
 
 
 def note_task(
@@ -118,13 +120,13 @@ def known_times(engine: Engine, schedule: Schedule, times: Sequence[datetime]) -
 
 
 def prune_runs(engine: Engine, schedule: Schedule) -> None:
-    """Delete the runs of a schedule beyond the newest KEPT, every now and then."""
-    newest = _runs(engine).filter(schedule=schedule).order_by("-due_at").values_list("id", "due_at")
-    first = newest.first()
-    if first is None or first[0] % _PRUNED_EVERY:
+    """Delete the runs of a schedule beyond the newest KEPT, every now and then: the first time, and each hundredth."""
+    _fired[schedule.pk] += 1
+    if _fired[schedule.pk] % _PRUNED_EVERY != 1:
         return
-    if last := list(newest[KEPT : KEPT + 1]):
-        _runs(engine).filter(schedule=schedule, due_at__lte=last[0][1]).delete()
+    mine = _runs(engine).filter(schedule=schedule)
+    if last := mine.order_by("-due_at").values_list("due_at", flat=True)[KEPT : KEPT + 1]:
+        mine.filter(due_at__lte=last[0]).delete()
 
 
 def _runs(engine: Engine) -> QuerySet[ScheduleRun]:

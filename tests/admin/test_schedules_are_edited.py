@@ -53,6 +53,14 @@ def test_a_schedule_is_added(root):
     assert (entry.action, entry.target, entry.user_name) == ("add schedule", "nightly", "anna")
 
 
+def test_a_schedule_with_an_end_and_a_jitter_is_added(root):
+    end = timezone.localtime() + timedelta(days=9)
+    more = {"jitter": "30", "end_at_0": f"{end:%Y-%m-%d}", "end_at_1": "12:00"}
+    response = root.post(f"{LIST}add/", {**FORM, **more})
+    assert response.status_code == 302, response.context["errors"]
+    assert schedules.get("nightly").jitter == 30
+
+
 def between(monkeypatch, name, meanwhile):
     """Let something happen after the form was checked and before `schedules.<name>` does its work."""
     true = getattr(schedules, name)

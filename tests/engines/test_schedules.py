@@ -139,19 +139,30 @@ def test_jitter_spreads_the_starts_and_not_the_times():
     assert decisions(pulse) == [(60, "enqueued")]
 
 
-def test_the_last_thousand_times_are_kept():
-    pulse = add(60)
+def test_no_jitter_goes_beyond_the_end():
+    now = timezone.now()
+    pulse = add(60, jitter=DAY, end_at=now + timedelta(seconds=100))
+    schedules.fire_due(NAMES, at(pulse, 90))
+    assert Task.objects.get().run_after - timezone.now() <= timedelta(seconds=12)
+    schedules.run_now("pulse")
+    assert Task.objects.latest("id").run_after <= pulse.end_at + timedelta(seconds=2)
+
+
+def test_the_last_thousand_times_are_kept_of_schedules_in_step():
+    pulses = [add(60, f"pulse {number}") for number in range(2)]
     rows = [
         ScheduleRun(
             schedule=pulse, due_at=at(pulse, -60 * n), decided_at=at(pulse, 0), decision="missed"
         )
         for n in range(KEPT + 50)
+        for pulse in pulses
     ]
     ScheduleRun.objects.bulk_create(rows, batch_size=500)
     for number in range(1, 102):
-        fire(pulse, 60 * number)
-    assert KEPT <= ScheduleRun.objects.count() <= KEPT + 100
-    assert decisions(pulse)[-1] == (60 * 101, "enqueued")
+        fire(pulses[-1], 60 * number)
+    for pulse in pulses:
+        assert KEPT <= ScheduleRun.objects.filter(schedule=pulse).count() <= KEPT + 100
+        assert decisions(pulse)[-1] == (60 * 101, "enqueued")
 
 
 # -- the clock ------------------------------------------------------------------------------------------------------
@@ -472,6 +483,27 @@ def test_adding_again_replaces_but_leaves_a_disabled_one_disabled():
     assert add(30, enabled=True).enabled
 
 
+def test_two_who_add_one_name_at_once_both_succeed(monkeypatch):
+    true = adding.save
+
+    def late(row, **more):
+        monkeypatch.setattr(adding, "save", true)
+        add(90)
+        return true(row, **more)
+
+    monkeypatch.setattr(adding, "save", late)
+    row = add(60)
+    assert schedules.get("pulse") == row
+    assert (row.every, Schedule.objects.get(name="pulse").every) == (60, 60)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_several_who_add_one_name_at_once_write_one_row():
+    rivals = [in_thread(add, 60 + number) for number in range(4)]
+    assert {rival.result(30).name for rival in rivals} == {"pulse"}
+    assert Schedule.objects.filter(name="pulse").count() == 1
+
+
 def test_an_edit_of_the_arguments_keeps_a_time_that_has_come():
     pulse = add(60)
     Schedule.objects.update(next_due_at=at(pulse, -60))
@@ -581,6 +613,10 @@ BAD = [
     (lambda: add(60, missfire="skip"), "unknown option 'missfire'; known options"),
     (lambda: add(60, misfire="later"), "'later' is not a valid Misfire"),
     (lambda: add(60, grace=0), "grace=0"),
+    (
+        lambda: add(60, jitter=60, overlap="cancel_previous"),
+        "jitter=60: expected less than every=60",
+    ),
     (lambda: add(60, name=""), "name=''"),
     (lambda: add(60, name=None), "name=None"),
     (lambda: add(60, timezone=["UTC"]), r"timezone=\['UTC'\]"),
