@@ -16,12 +16,10 @@ from datetime import datetime, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
-from cron_descriptor import CasingTypeEnum, Options, get_description
-from cron_descriptor.Exception import FormatError
 from croniter import croniter
 from croniter.croniter import CroniterBadDateError, CroniterError
 
-from taskhub import cron_fields
+from taskhub import cron_fields, cron_words
 from taskhub.errors import ScheduleError
 from taskhub.zones import ClockChange, change_over, fold_ahead, fold_behind, instants, wall
 
@@ -89,21 +87,7 @@ class Expression:
 
 @lru_cache(maxsize=1024)  # a page of schedules says it of each, each time
 def _words_of(fields: str) -> str:
-    split = cron_fields.with_weekdays(fields.split(), _Walls(fields).weekdays).split()
-    if cron_fields.is_beyond_words(split):
-        return fields
-    try:
-        told = _described(" ".join(split))
-        if not cron_fields.has_days_of_both_kinds(split) or ", or on " in told:
-            return told
-        by_day, by_weekday = map(_described, cron_fields.of_any_day(split))
-        return f"{by_day}; or {by_weekday[0].lower()}{by_weekday[1:]}"
-    except (FormatError, LookupError, ValueError):
-        return fields
-
-
-def _described(fields: str) -> str:
-    return str(get_description(fields.upper().replace("?", "*"), _IN_WORDS))
+    return cron_words.words_of(fields.split(), _Walls(fields).weekdays)
 
 
 @lru_cache(maxsize=1024)
@@ -200,8 +184,3 @@ def _by_real_time(walls: _Walls, moment: datetime, zone: ZoneInfo) -> datetime:
                 return instant
         if not instants(at, zone):
             at = change_over(at, zone).after - _SECOND
-
-
-_IN_WORDS = Options(
-    casing_type=CasingTypeEnum.Sentence, use_24hour_time_format=True, locale_code="en_US"
-)

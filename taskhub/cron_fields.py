@@ -35,28 +35,9 @@ def problem_of(fields: Sequence[str]) -> str:
     return ""
 
 
-def with_weekdays(fields: Sequence[str], weekdays: Sequence[object]) -> str:
-    """Return the fields with these weekdays instead of a step, which words cannot say."""
-    if "/" not in fields[_WEEKDAY]:
-        return " ".join(fields)
-    return " ".join([*fields[:_WEEKDAY], ",".join(map(str, weekdays))])
-
-
-def is_beyond_words(fields: Sequence[str]) -> bool:
-    """Tell whether it names several weekdays of a month (`mon#1,mon#3`)."""
-    return "#" in fields[_WEEKDAY] and "," in fields[_WEEKDAY]
-
-
 def has_days_of_both_kinds(fields: Sequence[str]) -> bool:
     """Tell whether a day of the month and a weekday are named: either will do."""
     return fields[_DAY] not in _ANY and fields[_WEEKDAY] not in _ANY
-
-
-def of_any_day(fields: Sequence[str]) -> tuple[str, str]:
-    """Return the fields without their weekday, and without their day of the month."""
-    without_weekday, without_day = [*fields], [*fields]
-    without_weekday[_WEEKDAY] = without_day[_DAY] = "*"
-    return " ".join(without_weekday), " ".join(without_day)
 
 
 def _steps(field: str) -> list[int]:
