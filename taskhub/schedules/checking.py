@@ -53,14 +53,17 @@ def first_time(schedule: Schedule, now: datetime) -> datetime:
     due = schedule.timing.next(now)
     if due is None:
         is_past = schedule.kind == Kind.ONCE and schedule.at is not None and schedule.at <= now
-        why = (
-            f"at={schedule.at and schedule.at.isoformat()} is past"
-            if is_past
-            else f"none of its times lies before end_at={schedule.end_at and schedule.end_at.isoformat()}"
-        )
+        if is_past:
+            why, field = f"at={schedule.at and schedule.at.isoformat()} is past", "at"
+        elif schedule.end_at is not None:
+            why, field = (
+                f"none of its times lies before end_at={schedule.end_at.isoformat()}",
+                "end_at",
+            )
+        else:
+            why, field = "the calendar ends before its first time", "start_at"
         raise ScheduleError(
-            f"The schedule would never be due: {why}. It is {now.isoformat()} now.",
-            field="at" if is_past else "end_at",
+            f"The schedule would never be due: {why}. It is {now.isoformat()} now.", field=field
         )
     return due
 
