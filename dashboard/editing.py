@@ -9,7 +9,7 @@ from typing import Any
 
 from django.utils.translation import gettext
 
-from dashboard import payloads
+from dashboard import payloads, typed_json
 from taskhub.models import Task, TaskCatalog
 
 
@@ -59,7 +59,7 @@ def read(
             continue
         field.text = form[field.key]
         try:
-            value = json.loads(field.text)
+            value = typed_json.read(field.text)
         except ValueError as error:
             said = gettext('is no JSON: %(error)s. Text stands in quotes: "…"')
             field.problem = said % {"error": error}

@@ -11,7 +11,7 @@ from django.db.models.fields.json import KeyTransform
 from django.db.models.functions import Cast
 from django.utils.translation import gettext
 
-from dashboard import spans
+from dashboard import spans, typed_json
 from dashboard.filters import ARGS, Filters, Problem
 from dashboard.reading import first_id_since, in_state
 from taskhub.engines import queue_alias
@@ -167,7 +167,7 @@ def _values(text: str) -> list[Any]:
     """Return what was meant: the text, and what it is as JSON."""
     values: list[Any] = [text]
     try:
-        value = json.loads(text)
+        value = typed_json.read(text)
     except ValueError:
         return values
     return [*values, value] if isinstance(value, int | float | bool) else values

@@ -96,6 +96,8 @@ def test_a_word_that_is_no_filter_is_named_with_a_mend(operator, typed, problem,
     [
         ({"state": "faild"}, "is none of pending", "?state=failed"),
         ({"since": "2 hours"}, "is no span", "?since=2h"),
+        ({"since": "0001-01-01"}, "is no span", ""),
+        ({"since": "1969-12-31"}, "is no span", ""),
         ({"parent": "x"}, "is no id", ""),
         ({"args.a b": "1"}, "names no argument", ""),
     ],
@@ -140,6 +142,20 @@ def test_arguments_are_found_by_their_place_too(operator):
     make_task(args=["42", 7])
     make_task(name="unknown", args=["a", 42])
     assert found(operator, **{"args.user_id": "42"}) == {task.pk}
+
+
+@pytest.mark.parametrize(
+    "value", ["NaN", "Infinity", "-Infinity", "1e999", "[" * 3000, "9" * 4000, "null"]
+)
+def test_an_argument_that_no_database_has_as_json_is_searched_as_text(operator, value):
+    text = make_task(kwargs={"x": value})
+    make_task(kwargs={"x": 1.5})
+    assert found(operator, **{"args.x": value}) == {text.pk}
+
+
+def test_the_first_day_that_a_search_may_name_is_that_of_1970(operator):
+    task = make_task()
+    assert found(operator, since="1970-01-01") == {task.pk}
 
 
 def test_hostile_searches_are_shown_safely_and_find_nothing(operator):

@@ -155,6 +155,22 @@ def test_arguments_that_are_no_json_are_shown_again_with_what_is_wrong(operator)
     assert AuditEntry.objects.count() == 0
 
 
+@pytest.mark.parametrize(
+    ("typed", "problem"),
+    [
+        ("[" * 6000, "nested too deeply"),
+        ("NaN", "NaN is no finite number"),
+        ('{"a": [1e999]}', "1e999 is no finite number"),
+    ],
+)
+def test_arguments_that_no_database_has_as_json_are_told_at_their_field(operator, typed, problem):
+    task = make_task(TaskState.FAILED, kwargs={"to": "a"})
+    response = operator.post(reverse("dashboard:retry_edited", args=[task.pk]), {"arg-to": typed})
+    assert response.status_code == 400
+    assert problem in response.content.decode()
+    assert AuditEntry.objects.count() == 0
+
+
 @pytest.mark.parametrize(("verb", "order"), [("quiet", "quiet"), ("wake", ""), ("stop", "stop")])
 def test_a_worker_is_told_what_to_do(operator, verb, order):
     worker = make_worker().parent
