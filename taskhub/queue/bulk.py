@@ -89,11 +89,16 @@ def start(action: BulkAction, entry: AuditEntry, reason: str) -> bool:
 def stop(action_id: int) -> bool:
     """End an action before its next batch; what was done stays done. Tells whether it was going on."""
     engine = get_engine()
-    running = BulkAction.objects.using(engine.alias).filter(pk=action_id, state=BulkState.RUNNING)
-    is_ours = bool(running.update(state=BulkState.STOPPED, **_undo_until(engine)))
-    if is_ours:
-        _tell_audit(BulkAction.objects.using(engine.alias).get(pk=action_id))
-    return is_ours
+    going = BulkAction.objects.using(engine.alias).filter(pk=action_id, state=BulkState.RUNNING)
+
+    def once() -> bool:
+        with transaction.atomic(engine.alias):
+            action = going.select_for_update().first()
+            if action is not None:
+                _end(engine, action, BulkState.STOPPED)
+            return action is not None
+
+    return trying_again(once, engine)
 
 
 def undo(action_id: int) -> bool:
@@ -184,14 +189,10 @@ def _mark(engine: Engine, batch: BulkBatch, **done: bool) -> None:
 
 def _end(engine: Engine, action: BulkAction, state: BulkState) -> None:
     action.state, action.moved_at = state, engine.now()
-    for name, value in _undo_until(engine).items():
-        setattr(action, name, value if action.verb == BulkVerb.PURGE else None)
+    if action.verb == BulkVerb.PURGE:  # what is retried or cancelled stays so
+        action.undo_until = engine.now() + UNDO
     action.save()
     _tell_audit(action)
-
-
-def _undo_until(engine: Engine) -> dict[str, object]:
-    return {"undo_until": engine.now() + UNDO}
 
 
 def _tell_audit(action: BulkAction) -> None:

@@ -32,6 +32,12 @@ def pin(client, url_name: str, *args: object, **form: object) -> BulkAction:
     return action
 
 
+def entry_of(action: str, by: str = "anna") -> AuditEntry:
+    return AuditEntry.objects.create(
+        at=ago(0), user_id="1", user_name=by, action=action, target="t"
+    )
+
+
 def run(client, action: BulkAction, **form: str) -> str:
     response = client.post(reverse("dashboard:run_bulk", args=[action.pk]), form, follow=True)
     action.refresh_from_db()
@@ -102,9 +108,7 @@ def test_the_entry_is_committed_before_the_first_batch_and_its_count_grows_with_
     for _ in range(5):
         make_task()
     action = pin(operator, "purge", "mail")
-    entry = AuditEntry.objects.create(
-        at=ago(0), user_id="1", user_name="anna", action="purge", target="t"
-    )
+    entry = entry_of("purge")
     assert bulk.start(action, entry, "by anna: x")
     counts = []
     while bulk.run_batch(action.pk).state == BulkState.RUNNING:
@@ -134,9 +138,7 @@ def test_nothing_starts_because_what_it_waited_for_was_cancelled_in_an_earlier_b
 def test_an_action_begins_once_whoever_presses_first(operator):
     make_task()
     action = pin(operator, "purge", "mail")
-    entry = AuditEntry.objects.create(
-        at=ago(0), user_id="1", user_name="anna", action="purge", target="t"
-    )
+    entry = entry_of("purge")
     assert bulk.start(action, entry, "first")
     assert not bulk.start(action, entry, "second")
 
@@ -146,9 +148,7 @@ def test_an_action_is_stopped_between_two_batches_and_what_was_done_stays(operat
     for _ in range(5):
         make_task()
     action = pin(operator, "purge", "mail")
-    entry = AuditEntry.objects.create(
-        at=ago(0), user_id="1", user_name="anna", action="purge", target="t"
-    )
+    entry = entry_of("purge")
     bulk.start(action, entry, "x")
     bulk.run_batch(action.pk)
     operator.post(reverse("dashboard:stop_bulk", args=[action.pk]))
@@ -157,6 +157,38 @@ def test_an_action_is_stopped_between_two_batches_and_what_was_done_stays(operat
     entry.refresh_from_db()
     assert (entry.count, entry.result) == (2, "stopped after 2 of 5")
     assert "Undo" in operator.get(reverse("dashboard:bulk", args=[action.pk])).content.decode()
+
+
+@pytest.mark.parametrize("verb", [BulkVerb.CANCEL, BulkVerb.RETRY])
+def test_what_is_stopped_and_cannot_be_undone_does_not_say_that_it_can(operator, monkeypatch, verb):
+    monkeypatch.setattr(bulk, "BATCH", 2)
+    for _ in range(5):
+        make_task(TaskState.FAILED if verb == BulkVerb.RETRY else TaskState.QUEUED)
+    action = pin(operator, "choose", verb=verb, which="all", search="?queue=mail")
+    bulk.start(action, entry_of(verb), "x")
+    bulk.run_batch(action.pk)
+    response = operator.post(reverse("dashboard:stop_bulk", args=[action.pk]), follow=True)
+    assert "Stopped: " in response.content.decode()
+    assert "undone until" not in response.content.decode()
+    assert reverse("dashboard:undo_bulk", args=[action.pk]) not in response.content.decode()
+    assert "undone until" not in operator.get(reverse("dashboard:tasks")).content.decode()
+    action.refresh_from_db()
+    assert action.undo_until is None
+    assert not bulk.undo(action.pk)
+
+
+def test_a_purge_that_is_being_undone_does_not_say_that_it_can_be(operator, monkeypatch):
+    monkeypatch.setattr(bulk, "BATCH", 1)
+    for _ in range(3):
+        make_task()
+    action = pin(operator, "purge", "mail")
+    run(operator, action, reason="x")
+    assert "can be undone until" in operator.get(reverse("dashboard:tasks")).content.decode()
+    assert bulk.undo(action.pk)
+    bulk.run_batch(action.pk)
+    text = operator.get(reverse("dashboard:tasks")).content.decode()
+    assert "Bringing 3 tasks back" in text
+    assert "undone until" not in text
 
 
 def test_a_purge_is_undone_and_each_task_waits_as_it_did(operator):
@@ -257,9 +289,7 @@ def test_an_action_whose_process_is_gone_can_go_on(operator, monkeypatch):
     for _ in range(3):
         make_task()
     action = pin(operator, "purge", "mail")
-    entry = AuditEntry.objects.create(
-        at=ago(0), user_id="1", user_name="anna", action="purge", target="t"
-    )
+    entry = entry_of("purge")
     bulk.start(action, entry, "x")
     bulk.run_batch(action.pk)
     BulkAction.objects.update(moved_at=ago(60))
