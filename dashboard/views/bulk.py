@@ -120,9 +120,8 @@ def undo(request: HttpRequest, action_id: int) -> HttpResponse:
     entry = audit.begin(
         request.user, "undo", f"{action.mark}: {action.filters}", reasons.given(request)
     )
-    if pinning.undo(action_id):
-        after = bulk.go_on(action_id)
-        audit.settle(entry, after.restored, "undone" if not bulk.is_going(after) else "goes on")
+    if pinning.undo(action_id, entry):
+        bulk.go_on(action_id)
     else:
         audit.refuse(entry, "its time was over, or it goes on")
         said = gettext("Not undone: a purge can be undone for 15 minutes after its end.")

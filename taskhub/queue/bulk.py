@@ -12,6 +12,7 @@ from django.db.models import Q, QuerySet
 
 from taskhub.engines import Engine, get_engine
 from taskhub.models import AuditEntry, BulkAction, BulkBatch, BulkState, BulkVerb, Task
+from taskhub.queue import bulk_audit
 from taskhub.queue.cancel import cancel_where
 from taskhub.queue.restoring import restore
 from taskhub.queue.retry import RETRYABLE, retry_where
@@ -101,12 +102,25 @@ def stop(action_id: int) -> bool:
     return trying_again(once, engine)
 
 
-def undo(action_id: int) -> bool:
-    """Begin to restore what a purge cancelled, within its time; `run_batch` does it. Tells whether it could."""
+def undo(action_id: int, entry: AuditEntry) -> bool:
+    """Begin to restore what a purge cancelled, within its time; `run_batch` does it, and `entry` counts it.
+
+    Tells whether it could.
+    """
     engine = get_engine()
     over = Q(state__in=[BulkState.DONE, BulkState.STOPPED], undo_until__gt=engine.now())
-    mine = BulkAction.objects.using(engine.alias).filter(over, pk=action_id, verb=BulkVerb.PURGE)
-    return bool(mine.update(state=BulkState.UNDOING, moved_at=engine.clock()))
+    purge = BulkAction.objects.using(engine.alias).filter(over, pk=action_id, verb=BulkVerb.PURGE)
+
+    def once() -> bool:
+        with transaction.atomic(engine.alias):
+            action = purge.select_for_update().first()
+            if action is not None:
+                bulk_audit.hand_over(action, entry)
+                action.state, action.moved_at = BulkState.UNDOING, engine.now()
+                action.save()
+            return action is not None
+
+    return trying_again(once, engine)
 
 
 def run_batch(action_id: int) -> BulkAction:
@@ -161,7 +175,7 @@ def _act(engine: Engine, action: BulkAction) -> None:
         return
     action.moved_at = engine.now()
     action.save()
-    _tell_audit(action)
+    bulk_audit.tell(action)
 
 
 def _change(action: BulkAction, ids: list[int]) -> int:
@@ -180,7 +194,7 @@ def _restore(engine: Engine, action: BulkAction) -> None:
         action.state = BulkState.UNDONE
     action.moved_at = engine.now()
     action.save()
-    _tell_audit(action)
+    bulk_audit.tell(action)
 
 
 def _mark(engine: Engine, batch: BulkBatch, **done: bool) -> None:
@@ -192,18 +206,4 @@ def _end(engine: Engine, action: BulkAction, state: BulkState) -> None:
     if action.verb == BulkVerb.PURGE:  # what is retried or cancelled stays so
         action.undo_until = engine.now() + UNDO
     action.save()
-    _tell_audit(action)
-
-
-def _tell_audit(action: BulkAction) -> None:
-    """Keep the count of the audit entry true; in the transaction that changes it."""
-    result = {
-        BulkState.RUNNING: f"goes on: {action.done} of {action.pinned} looked at",
-        BulkState.STOPPED: f"stopped after {action.done} of {action.pinned}",
-        BulkState.UNDOING: f"being undone: {action.restored} restored",
-        BulkState.UNDONE: f"undone: {action.restored} restored",
-    }.get(BulkState(action.state), f"{action.changed} of {action.pinned} changed")
-    if action.audit_id is None:
-        return
-    rows = AuditEntry.objects.using(get_engine().alias).filter(pk=action.audit_id)
-    rows.update(count=action.changed, result=result)
+    bulk_audit.tell(action)

@@ -174,7 +174,7 @@ def test_what_is_stopped_and_cannot_be_undone_does_not_say_that_it_can(operator,
     assert "undone until" not in operator.get(reverse("dashboard:tasks")).content.decode()
     action.refresh_from_db()
     assert action.undo_until is None
-    assert not bulk.undo(action.pk)
+    assert not bulk.undo(action.pk, entry_of("undo"))
 
 
 def test_a_purge_that_is_being_undone_does_not_say_that_it_can_be(operator, monkeypatch):
@@ -184,11 +184,37 @@ def test_a_purge_that_is_being_undone_does_not_say_that_it_can_be(operator, monk
     action = pin(operator, "purge", "mail")
     run(operator, action, reason="x")
     assert "can be undone until" in operator.get(reverse("dashboard:tasks")).content.decode()
-    assert bulk.undo(action.pk)
+    assert bulk.undo(action.pk, entry_of("undo"))
     bulk.run_batch(action.pk)
     text = operator.get(reverse("dashboard:tasks")).content.decode()
     assert "Bringing 3 tasks back" in text
     assert "undone until" not in text
+
+
+def test_the_entry_of_an_undo_counts_with_each_batch_and_that_of_the_purge_stays_true(
+    operator, monkeypatch
+):
+    monkeypatch.setattr(bulk, "BATCH", 2)
+    for _ in range(5):
+        make_task()
+    action = pin(operator, "purge", "mail")
+    run(operator, action, reason="x")
+    undoing = entry_of("undo", by="bo")
+    assert bulk.undo(action.pk, undoing)
+    counts = []
+    for _ in range(3):
+        bulk.run_batch(action.pk)
+        undoing.refresh_from_db()
+        counts.append((undoing.count, undoing.result))
+    assert counts == [
+        (2, "goes on: 2 of 5 restored"),
+        (4, "goes on: 4 of 5 restored"),
+        (5, "5 of 5 restored"),
+    ]
+    purged = AuditEntry.objects.get(action="purge")
+    assert (purged.count, purged.result) == (
+        5, "5 of 5 changed; its undo by bo has an entry of its own",
+    )  # fmt: skip
 
 
 def test_a_purge_is_undone_and_each_task_waits_as_it_did(operator):
@@ -211,9 +237,9 @@ def test_a_purge_is_undone_and_each_task_waits_as_it_did(operator):
     assert abs(pending.run_after - later) < timedelta(milliseconds=1)
     assert retrying.state == "pending"
     assert cancelled_before.state == "cancelled"
-    assert list(AuditEntry.objects.order_by("id").values_list("action", "count")) == [
-        ("purge", 3),
-        ("undo", 3),
+    assert list(AuditEntry.objects.order_by("id").values_list("action", "count", "result")) == [
+        ("purge", 3, "3 of 3 changed; its undo by anna has an entry of its own"),
+        ("undo", 3, "3 of 3 restored"),
     ]
 
 
