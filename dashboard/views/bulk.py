@@ -89,27 +89,24 @@ def bulk_action(request: HttpRequest, action_id: int) -> HttpResponse:
 def run(request: HttpRequest, action_id: int) -> HttpResponse:
     """Begin an action that was looked at, or go on with one that stands still."""
     action = _allowed(request, action_id)
-    if action.state == BulkState.PREVIEW:
-        reason = reasons.given(request)
-        if action.verb != BulkVerb.RETRY and not reason:
-            messages.error(request, gettext("Nothing was done: say why, the audit log keeps it."))
-            return redirect("dashboard:bulk", action_id)
-        entry = audit.begin(
-            request.user,
-            action.verb,
-            f"{words.recorded(action.pinned, 'task')}: {action.filters}",
-            reason,
-        )
-        if not pinning.start(action, entry, reasons.signed(request)):
-            audit.refuse(entry, "somebody else had begun it")
+    is_confirmed = "confirm" in request.POST or action.state == BulkState.PREVIEW
+    if is_confirmed and not _begin(request, action):
+        return redirect("dashboard:bulk", action_id)
     bulk.go_on(action_id)
     return redirect("dashboard:bulk", action_id)
 
 
 @operators_only(methods=actions_only)
 def stop_bulk(request: HttpRequest, action_id: int) -> HttpResponse:
-    _allowed(request, action_id)
-    if not pinning.stop(action_id):
+    action = _allowed(request, action_id)
+    entry = audit.begin(
+        request.user, "stop", f"{action.mark}: {action.filters}", reasons.given(request)
+    )
+    if pinning.stop(action_id):
+        after = bulk.one_action(action_id)
+        audit.settle(entry, 1, f"stopped after {after.done} of {after.pinned}")
+    else:
+        audit.refuse(entry, "it was over already")
         messages.warning(request, gettext("Not stopped: it was over already."))
     return redirect("dashboard:bulk", action_id)
 
@@ -127,6 +124,25 @@ def undo(request: HttpRequest, action_id: int) -> HttpResponse:
         said = gettext("Not undone: a purge can be undone for 15 minutes after its end.")
         messages.warning(request, said)
     return redirect("dashboard:bulk", action_id)
+
+
+def _begin(request: HttpRequest, action: BulkAction) -> bool:
+    """Begin what this person has confirmed; who comes second is on record too, and is told who was first."""
+    reason = reasons.given(request)
+    if action.verb != BulkVerb.RETRY and not reason:
+        messages.error(request, gettext("Nothing was done: say why, the audit log keeps it."))
+        return False
+    target = f"{words.recorded(action.pinned, 'task')}: {action.filters}"
+    entry = audit.begin(request.user, action.verb, target, reason)
+    if pinning.start(action, entry, reasons.signed(request)):
+        return True
+    first = bulk.one_action(action.pk).user_name
+    audit.refuse(entry, f"{first} had confirmed it")
+    said = gettext(
+        "%(name)s had confirmed it already: yours changed nothing more, and is in the audit log."
+    )
+    messages.warning(request, said % {"name": first})
+    return False
 
 
 def _pinned(

@@ -79,12 +79,15 @@ def pin(verb: BulkVerb, chosen: QuerySet[Task], by: By, filters: str = "") -> Bu
 
 
 def start(action: BulkAction, entry: AuditEntry, reason: str) -> bool:
-    """Let an action begin that nobody has begun; `entry` counts what it changes. Tells whether it was ours to begin."""
+    """Let an action begin that nobody has begun; `entry` counts what it changes, and says whose the action is now.
+
+    Tells whether it was ours to begin.
+    """
     engine = get_engine()
     mine = BulkAction.objects.using(engine.alias).filter(pk=action.pk, state=BulkState.PREVIEW)
     why = storable(f"{action.mark}, {reason}", 500)
     begun = {"state": BulkState.RUNNING, "audit": entry, "moved_at": engine.clock(), "reason": why}
-    return bool(mine.update(**begun))
+    return bool(mine.update(**begun, user_id=entry.user_id, user_name=entry.user_name))
 
 
 def stop(action_id: int) -> bool:

@@ -7,6 +7,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from dashboard import bulk as running
+from dashboard.permissions import Permission
 from taskhub import chord
 from taskhub.models import AuditEntry, BulkAction, BulkBatch, BulkState, BulkVerb, Task
 from taskhub.queue import bulk
@@ -141,6 +142,53 @@ def test_an_action_begins_once_whoever_presses_first(operator):
     entry = entry_of("purge")
     assert bulk.start(action, entry, "first")
     assert not bulk.start(action, entry, "second")
+
+
+@pytest.mark.parametrize("verb", [BulkVerb.PURGE, BulkVerb.RETRY])
+def test_who_confirms_second_is_told_who_was_first_and_is_on_record(operator, client_with, verb):
+    make_task(TaskState.FAILED if verb == BulkVerb.RETRY else TaskState.QUEUED)
+    if verb == BulkVerb.PURGE:
+        action = pin(operator, "purge", "mail")
+    else:
+        action = pin(operator, "choose", verb=verb, which="all", search="?queue=mail")
+    second = client_with(*Permission)
+    assert (
+        'name="confirm"' in second.get(reverse("dashboard:bulk", args=[action.pk])).content.decode()
+    )
+    run(operator, action, reason="INC-1", confirm="yes")
+    text = run(second, action, reason="INC-2", confirm="yes")
+    assert "anna had confirmed it already" in text
+    assert 'name="confirm"' not in text
+    told = AuditEntry.objects.order_by("id").values_list("user_name", "reason", "count", "result")
+    assert list(told) == [
+        ("anna", "INC-1", 1, "1 of 1 changed"),
+        ("staff1", "INC-2", 0, "anna had confirmed it"),
+    ]
+
+
+def test_an_action_is_of_who_confirmed_it_and_not_of_who_looked(operator, client_with):
+    make_task()
+    action = pin(client_with(*Permission), "purge", "mail")
+    assert action.user_name == "staff1"
+    assert "by <bdi>anna</bdi>" in run(operator, action, reason="x", confirm="yes")
+
+
+def test_who_stopped_an_action_is_on_record(operator, client_with, monkeypatch):
+    monkeypatch.setattr(bulk, "BATCH", 2)
+    for _ in range(5):
+        make_task()
+    action = pin(operator, "purge", "mail")
+    bulk.start(action, entry_of("purge"), "x")
+    bulk.run_batch(action.pk)
+    url = reverse("dashboard:stop_bulk", args=[action.pk])
+    other = client_with(*Permission)
+    other.post(url)
+    assert "it was over already" in other.post(url, follow=True).content.decode()
+    stops = AuditEntry.objects.filter(action="stop", user_name="staff1").order_by("id")
+    assert list(stops.values_list("target", "count", "result")) == [
+        (f"mass action {action.pk}: queue:mail", 1, "stopped after 2 of 5"),
+        (f"mass action {action.pk}: queue:mail", 0, "it was over already"),
+    ]
 
 
 def test_an_action_is_stopped_between_two_batches_and_what_was_done_stays(operator, monkeypatch):
