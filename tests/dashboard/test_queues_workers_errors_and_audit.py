@@ -10,6 +10,7 @@ from taskhub import Workflow, group, monitor
 from taskhub.metrics.tally import MINUTE, floor, moment
 from taskhub.models import (
     AuditEntry,
+    BulkAction,
     Checkpoint,
     Dependency,
     LogLine,
@@ -97,6 +98,40 @@ def test_a_queue_page_shows_what_is_next_its_limits_and_its_history(operator):
     assert "at most 100/m" in text
     assert "by anna: relay down" in text
     assert "What was done to it" in text
+
+
+def test_a_queues_history_tells_of_its_purges_and_not_of_other_queues(operator):
+    make_task()
+    for number, (action, target) in enumerate(
+        [
+            ("pause", "mail"),
+            ("pause", "queue mail"),
+            ("purge", "20,000 tasks: queue:mail"),
+            ("undo", "mass action 7: queue:mail"),
+            ("purge", "3 tasks: queue:Mail"),
+            ("purge", "3 tasks: queue:mail2"),
+            ("purge", "3 tasks: queue:other"),
+            ("purge", '3 tasks: queue:"e mail"'),
+            ("run schedule", "mail"),
+        ]
+    ):
+        AuditEntry.objects.create(
+            at=ago(60 - number), user_id="1", user_name="anna", action=action, target=target
+        )
+    told = [one.target for one in page(operator, "queue", "mail").context["history"]]
+    assert told == [
+        "mass action 7: queue:mail", "20,000 tasks: queue:mail", "queue mail", "mail",
+    ]  # fmt: skip
+
+
+def test_a_purge_from_its_page_is_in_the_history_of_a_queue_whose_name_holds_a_space(operator):
+    make_task(queue="e mail")
+    operator.post(reverse("dashboard:purge", args=["e mail"]))
+    preview = BulkAction.objects.get()
+    operator.post(reverse("dashboard:run_bulk", args=[preview.pk]), {"reason": "stuck"})
+    make_task(queue="e mail")
+    history = page(operator, "queue", "e mail").context["history"]
+    assert [(one.action, one.reason) for one in history] == [("purge", "stuck")]
 
 
 def test_a_queue_that_nobody_has_named_is_not_found(operator):
