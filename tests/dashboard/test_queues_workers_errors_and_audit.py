@@ -7,6 +7,7 @@ from django.utils import timezone
 from dashboard.drain import drain
 from dashboard.rates import Rate
 from taskhub import Workflow, group, monitor
+from taskhub.admin import guarding
 from taskhub.metrics.tally import MINUTE, floor, moment
 from taskhub.models import (
     AuditEntry,
@@ -290,6 +291,22 @@ def test_the_audit_log_is_paged_and_narrowed(operator):
         "purge"
     }
     assert not page(operator, "audit", action="nonsense", who="\x00").context["entries"]
+
+
+@pytest.mark.parametrize("action", ["run schedule", "add schedule", "remove schedule", "imported"])
+def test_each_action_can_be_chosen_in_the_audit_log(operator, action):
+    for one in (action, "cancel"):
+        AuditEntry.objects.create(
+            at=ago(1), user_id="1", user_name="anna", action=one, target="nightly"
+        )
+    response = page(operator, "audit", action=action)
+    assert [entry.action for entry in response.context["entries"]] == [action]
+    assert f'<option value="{action}" selected>' in response.content.decode()
+
+
+def test_what_the_audit_log_offers_has_a_word_for_each_action_of_dashboard_and_admin(operator):
+    offered = page(operator, "audit").context["actions"]
+    assert {*guarding._ACTIONS, "add schedule", "change schedule"} <= set(offered)
 
 
 # -- the task page --------------------------------------------------------------------------------------------------
