@@ -19,7 +19,7 @@ from dashboard.bulk_titles import title
 from dashboard.filters import Filters
 from dashboard.narrowing import narrow, refused
 from dashboard.pages import page
-from dashboard.permissions import Permission, has
+from dashboard.permissions import Permission, has, missing
 from taskhub import monitor
 from taskhub.models import BulkAction, BulkState, BulkVerb, Task
 from taskhub.queue import bulk as pinning
@@ -64,11 +64,14 @@ def purge(request: HttpRequest, queue: str) -> HttpResponse:
 @operators_only()
 def bulk_action(request: HttpRequest, action_id: int) -> HttpResponse:
     action, now = bulk.one_action(action_id), timezone.now()
-    found = bulk.parts(action)
+    is_hidden = _is_hidden(request, action)
+    found = [] if is_hidden else bulk.parts(action)
     context = {
         "now": now,
         "action": action,
         "title": title(action),
+        "filters": action.open_filters if is_hidden else action.filters,
+        "is_hidden": is_hidden,
         "parts": found,
         "fraction": bulk.fraction(action),
         "icon": bulk.LOOKS[BulkVerb(action.verb)],
@@ -89,6 +92,7 @@ def bulk_action(request: HttpRequest, action_id: int) -> HttpResponse:
 def run(request: HttpRequest, action_id: int) -> HttpResponse:
     """Begin an action that was looked at, or go on with one that stands still."""
     action = _allowed(request, action_id)
+    _is_hidden(request, action)
     is_confirmed = "confirm" in request.POST or action.state == BulkState.PREVIEW
     if is_confirmed and not _begin(request, action):
         return redirect("dashboard:bulk", action_id)
@@ -162,6 +166,18 @@ def _allowed(request: HttpRequest, action_id: int) -> BulkAction:
     for queue in action.queues or [""]:
         require(request, permission, queue)
     return action
+
+
+def _is_hidden(request: HttpRequest, action: BulkAction) -> bool:
+    """Tell whether this person may not know what chose the tasks; whoever has confirmed it may.
+
+    Raises:
+        Refused: nobody has confirmed it, so it would be for this person to judge.
+    """
+    is_hidden = action.is_by_payloads and not has(request.user, Permission.VIEW_PAYLOADS)
+    if is_hidden and action.state == BulkState.PREVIEW:
+        raise Refused(missing(Permission.VIEW_PAYLOADS))
+    return is_hidden
 
 
 def _ids(given: Iterable[str]) -> Iterable[int]:

@@ -13,7 +13,7 @@ from taskhub.models import AuditEntry, BulkAction, BulkBatch, BulkState, BulkVer
 from taskhub.queue import bulk
 from taskhub.states import TaskState
 from tests.app import tasks_flow as flow
-from tests.dashboard.builders import ago, make_task
+from tests.dashboard.builders import ago, make_result, make_task
 
 pytestmark = [pytest.mark.django_db, pytest.mark.only_on("sqlite", "postgresql")]
 
@@ -339,6 +339,83 @@ def test_a_search_that_cannot_be_used_pins_nothing(operator, client_with):
     peek = {"verb": "cancel", "which": "all", "search": "?args.to=a"}
     assert blind.post(reverse("dashboard:choose"), peek).status_code == 403
     assert BulkAction.objects.count() == 0
+
+
+@pytest.fixture
+def blind(client_with):
+    """A browser of somebody who may do everything, but see no payloads."""
+    return client_with(*(set(Permission) - {Permission.VIEW_PAYLOADS}))
+
+
+BY_PAYLOADS = [
+    "?args.user_id=424242",
+    "?queue=mail&error=424242",
+    "?queue=mail&args.user_id=424242",
+]
+
+
+@pytest.mark.parametrize("search", BY_PAYLOADS)
+def test_a_preview_chosen_by_payloads_is_neither_seen_nor_confirmed_without_the_right(
+    operator, blind, search
+):
+    failed = make_task(TaskState.FAILED, kwargs={"user_id": 424242})
+    make_result(failed, message="gone: 424242", fingerprint="ab" * 8)
+    action = pin(operator, "choose", verb="retry", which="all", search=search)
+    assert action.pinned == 1
+    for answer in (
+        blind.get(reverse("dashboard:bulk", args=[action.pk])),
+        blind.post(reverse("dashboard:run_bulk", args=[action.pk]), {"reason": "x"}),
+    ):
+        assert answer.status_code == 403
+        text = answer.content.decode()
+        assert "lacks the permission view_payloads" in text
+        assert "424242" not in text
+    assert states() == {"failed": 1}
+    assert "424242" in operator.get(reverse("dashboard:bulk", args=[action.pk])).content.decode()
+
+
+@pytest.mark.parametrize("search", BY_PAYLOADS)
+def test_what_goes_on_by_payloads_hides_them_and_what_matches_and_can_be_stopped(
+    operator, blind, monkeypatch, search
+):
+    monkeypatch.setattr(bulk, "BATCH", 1)
+    for _ in range(3):
+        failed = make_task(TaskState.FAILED, name="secret.name", kwargs={"user_id": 424242})
+        make_result(failed, message="gone: 424242", fingerprint="ab" * 8)
+    action = pin(operator, "choose", verb="retry", which="all", search=search)
+    entry = AuditEntry.objects.create(
+        at=ago(0),
+        user_id="1",
+        user_name="anna",
+        action="retry",
+        target=f"3 tasks: {action.filters}",
+    )
+    bulk.start(action, entry, "x")
+    bulk.run_batch(action.pk)
+    url = reverse("dashboard:bulk", args=[action.pk])
+    text = blind.get(url).content.decode()
+    assert "Retrying 3 tasks" in text
+    assert "hidden: needs view_payloads" in text
+    assert "424242" not in text
+    assert "secret.name" not in text
+    assert "secret.name" in operator.get(url).content.decode()
+    blind.post(reverse("dashboard:stop_bulk", args=[action.pk]))
+    action.refresh_from_db()
+    assert action.state == BulkState.STOPPED
+    audit = blind.get(reverse("dashboard:audit")).content.decode()
+    assert "3 tasks: " in audit
+    assert f"mass action {action.pk}: " in audit
+    assert audit.count("hidden: needs view_payloads") == 2
+    assert "424242" not in audit
+    assert audit.count("queue:mail") == (4 if "queue=" in search else 0)
+    assert "424242" in operator.get(reverse("dashboard:audit")).content.decode()
+
+
+def test_a_queue_whose_name_reads_like_a_payload_is_purged_without_the_right(blind):
+    make_task(queue="x args.y:1")
+    action = pin(blind, "purge", "x args.y:1")
+    run(blind, action, reason="x")
+    assert action.state == BulkState.DONE
 
 
 def test_nothing_selected_says_so(operator):

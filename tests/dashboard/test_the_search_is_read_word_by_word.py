@@ -2,9 +2,9 @@ import pytest
 from django.urls import reverse
 
 from dashboard import grammar, narrowing
-from dashboard.filters import Filters
+from dashboard.filters import PAYLOADS, Filters
 from dashboard.reading import first_id_since
-from taskhub.models import Outcome, SavedView
+from taskhub.models import AuditEntry, Outcome, SavedView
 from taskhub.states import TaskState
 from tests.dashboard.builders import ago, make_entry, make_result, make_task, make_worker
 
@@ -120,6 +120,17 @@ def test_payloads_are_not_searched_without_the_permission(reader, operator):
         response = reader.get(reverse("dashboard:tasks"), query)
         assert not response.context["rows"]
         assert "lacks the permission view_payloads" in response.content.decode()
+
+
+def test_each_key_that_needs_the_permission_is_hidden_in_a_stored_search(db):
+    for key in PAYLOADS:
+        filters = Filters.of({"queue": "a b", "since": "2h", key: "x y", f"{key}.n": "z"})
+        stored = AuditEntry(target=f"20,000 tasks: {filters.words}")
+        assert stored.open_target in (
+            '20,000 tasks: queue:"a b" •••', '20,000 tasks: queue:"a b" since:2h •••',
+        )  # fmt: skip
+    for target in ("task 7: args.mail", "queue error:1", "3 tasks: queue:mail task:error.*"):
+        assert AuditEntry(target=target).open_target == target
 
 
 def test_a_masked_name_is_not_searched_by_anybody(operator):
