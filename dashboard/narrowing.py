@@ -70,11 +70,8 @@ def refused(filters: Filters, *, with_payloads: bool) -> dict[str, Problem]:
     """Say which filters this person may not use, by key."""
     found: dict[str, Problem] = {}
     if not with_payloads:
-        for key in dict(filters.items()):
-            if key == "error" or key.startswith(ARGS):
-                found[key] = Problem(
-                    gettext("cannot be searched: your account lacks the permission view_payloads")
-                )
+        lacks = gettext("cannot be searched: your account lacks the permission view_payloads")
+        found = {key: Problem(lacks) for key in filters.payloads()}
     entries = (
         TaskCatalog.objects.using(queue_alias()) if filters.args else TaskCatalog.objects.none()
     )

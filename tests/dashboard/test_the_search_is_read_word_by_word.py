@@ -133,6 +133,20 @@ def test_each_key_that_needs_the_permission_is_hidden_in_a_stored_search(db):
         assert AuditEntry(target=target).open_target == target
 
 
+def test_a_shared_view_that_tells_of_payloads_is_shown_to_those_who_may_see_them(
+    operator, client_with
+):
+    for name, search in (("Ada", "?state=failed&args.user_id=42"), ("Failed", "?state=failed")):
+        SavedView.objects.create(
+            name=name, search=search, user_id="0", is_shared=True, created_at=ago(0)
+        )
+    told = {
+        is_blind: [view.name for view in client.get(reverse("dashboard:tasks")).context["views"]]
+        for is_blind, client in ((False, operator), (True, client_with("view_dashboard")))
+    }
+    assert told == {False: ["Ada", "Failed"], True: ["Failed"]}
+
+
 def test_a_masked_name_is_not_searched_by_anybody(operator):
     make_entry("email.send", "to", "token", sensitive=["token"])
     make_task(kwargs={"token": "secret"}, masked=["token"])
