@@ -10,7 +10,8 @@ from tests.dashboard.builders import make_entry, make_task, make_worker
 pytestmark = pytest.mark.django_db(transaction=True)
 
 SIDEWAYS = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
-UNDER = """[...document.querySelectorAll(".attn .what, .attn .why")].filter((one) => one.scrollWidth > one.clientWidth).length"""
+UNDER = """[...document.querySelectorAll(".attn .what, .attn .why")]
+    .filter((one) => one.scrollWidth > one.clientWidth).length"""
 NAME = "the_longest_name_that_somebody_could_think_of." * 3
 QUEUE = "q" * 60
 
