@@ -9,6 +9,8 @@ from dashboard.lanes import lane
     ("seconds", "text"),
     [
         (0, "0 s"),
+        (0.0004, "<1 ms"),
+        (0.001, "1 ms"),
         (0.04, "40 ms"),
         (0.4, "0.4 s"),
         (3.42, "3.4 s"),
