@@ -238,6 +238,7 @@ def test_no_word_is_dropped_without_a_word(operator, typed, kept, bad, problem):
         response = operator.get(reverse("dashboard:tasks"), {"q": typed})
         assert response.status_code == 200
         assert problem in unescape(response.content.decode())
+        assert 'id="newbar"' not in response.content.decode()  # its address is no list's
 
 
 def test_a_day_that_does_not_exist_is_told_without_a_guess(operator):
