@@ -11,6 +11,7 @@ from dashboard.charts.chart import WIDTH
 from dashboard.filters import Filters
 from dashboard.when import when
 from taskhub.engines import get_engine
+from taskhub.engines.deadline import TooSlow
 from taskhub.metrics import counts
 from taskhub.models import MetricBucket, Outcome
 from tests.dashboard.builders import make_task
@@ -124,3 +125,26 @@ def test_the_strip_and_the_facets_stay_fresh_while_the_list_is_open(an_hour, adm
     regions = admin_client.get(live, {"page": f"{url}?queue=mail"}).json()["regions"]
     assert "failed <b>7</b>" in regions["when"]
     assert '<span class="n">2</span>' in regions["facets"]
+
+
+def test_a_list_stays_live_before_the_first_task_and_after_the_last(admin_client):
+    url, live = reverse("dashboard:tasks"), reverse("dashboard:live")
+    assert 'id="newbar"' in admin_client.get(url).content.decode()
+    told = admin_client.get(live, {"page": url, "list": url, "first": 0}).json()
+    assert "No task has run yet" in told["regions"]["when"]
+    make_task()
+    told = admin_client.get(live, {"page": url, "list": url, "first": 0}).json()
+    assert (told["newer"], told["regions"]["when"]) == (1, "")
+
+
+def test_a_list_that_took_too_long_once_stays_live(admin_client, monkeypatch):
+    def too_slow(*args, **kwargs):
+        raise TooSlow(2.0)
+
+    make_task()
+    monkeypatch.setattr("dashboard.views.tasks.facets", too_slow)
+    url = reverse("dashboard:tasks")
+    assert admin_client.get(url).status_code == 503
+    told = admin_client.get(reverse("dashboard:live"), {"page": url})
+    assert told.status_code == 200
+    assert "regions" not in told.json()
