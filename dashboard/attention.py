@@ -13,6 +13,7 @@ from dashboard.figures import Figures
 from dashboard.filters import Filters
 from dashboard.sparks import Spark
 from dashboard.strips import QueueLine, WorkerLine
+from taskhub.models import Decision
 from taskhub.monitor import QueueStats
 
 _WORKERS_NAMED = 3  # more than that are told as a number
@@ -236,7 +237,9 @@ def _schedules(figures: Figures) -> Iterator[Concern]:
             look="expired",
             icon="expired",
             subject=run.schedule.name,
-            what=gettext("was missed"),
+            what=gettext("was missed")
+            if run.decision == Decision.MISSED
+            else gettext("was %(time)s late") % {"time": words.duration(run.late_seconds)},
             why=run.reason or gettext("Nobody was there at its time."),
             since=run.due_at,
             is_of_schedules=True,

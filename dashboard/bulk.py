@@ -90,7 +90,8 @@ def is_stale(action: BulkAction, now: datetime) -> bool:
 
 def can_undo(action: BulkAction, now: datetime) -> bool:
     is_over = action.state in (BulkState.DONE, BulkState.STOPPED)
-    return is_over and action.undo_until is not None and action.undo_until > now
+    is_purge = action.verb == BulkVerb.PURGE
+    return is_over and is_purge and action.undo_until is not None and action.undo_until > now
 
 
 def span(action: BulkAction) -> float:

@@ -20,12 +20,12 @@ def title(action: BulkAction) -> str:
             return back % {"n": words.count(action.changed)}
         case BulkState.UNDONE:
             said = ngettext("Brought %(n)s task back", "Brought %(n)s tasks back", action.restored)
-            return said % {"n": words.capped(action.restored)}
+            return said % {"n": words.count(action.restored)}
         case BulkState.STOPPED:
             return _stopped(action) % {
                 "n": words.count(action.changed), "all": words.count(action.pinned),
             }  # fmt: skip
-    return _done(action) % {"n": words.capped(action.changed)}
+    return _done(action) % {"n": words.count(action.changed)}
 
 
 def _said(text: str, number: int) -> str:

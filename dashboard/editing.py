@@ -9,7 +9,7 @@ from typing import Any
 
 from django.utils.translation import gettext
 
-from dashboard import payloads
+from dashboard import payloads, typed_json
 from taskhub.errors import InvalidArguments
 from taskhub.models import Task, TaskCatalog
 from taskhub.payload import normalize
@@ -93,11 +93,11 @@ def read(
         if not field.is_given and not field.text.strip():
             continue
         try:
-            value = normalize(json.loads(field.text), field.recorded)
+            value = normalize(typed_json.read(field.text), field.recorded)
         except InvalidArguments as error:
             field.problem = str(error).removesuffix(".")
             continue
-        except (ValueError, RecursionError) as error:
+        except ValueError as error:
             said = gettext('is no JSON: %(error)s. Text stands in quotes: "…"')
             field.problem = said % {"error": error}
             continue

@@ -93,6 +93,10 @@ class Filters:
         for name, value in self.args:
             yield f"{ARGS}{name}", value
 
+    def payloads(self) -> list[str]:
+        """Return the keys of what only those may search who may see payloads."""
+        return [key for key, _ in self.items() if key.partition(".")[0] in PAYLOADS]
+
     def problems(self) -> dict[str, Problem]:
         """Say what cannot match anything, by key."""
         found = {

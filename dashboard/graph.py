@@ -137,8 +137,13 @@ def _path(start: tuple[int, int], end: tuple[int, int]) -> str:
 
 
 def _steps(run: WorkflowRun | None) -> dict[int, str]:
+    """Return the names of steps by the tasks that end them; of a step that is part of another, its own."""
     steps = run.steps if run is not None and isinstance(run.steps, dict) else {}
-    return {pk: name for name, pk in steps.items() if isinstance(pk, int)}
+    found: dict[int, str] = {}
+    for name in sorted(steps, key=len):
+        ends = steps[name] if isinstance(steps[name], list) else [steps[name]]
+        found |= {pk: name for pk in ends if isinstance(pk, int)}
+    return found
 
 
 def _note(task: Task) -> str:

@@ -11,7 +11,7 @@ from django.db.models.fields.json import KeyTransform
 from django.db.models.functions import Cast
 from django.utils.translation import gettext
 
-from dashboard import spans
+from dashboard import spans, typed_json
 from dashboard.filters import ARGS, Filters, Problem
 from dashboard.reading import first_id_since, in_state
 from taskhub.engines import queue_alias
@@ -70,11 +70,8 @@ def refused(filters: Filters, *, with_payloads: bool) -> dict[str, Problem]:
     """Say which filters this person may not use, by key."""
     found: dict[str, Problem] = {}
     if not with_payloads:
-        for key in dict(filters.items()):
-            if key == "error" or key.startswith(ARGS):
-                found[key] = Problem(
-                    gettext("cannot be searched: your account lacks the permission view_payloads")
-                )
+        lacks = gettext("cannot be searched: your account lacks the permission view_payloads")
+        found = {key: Problem(lacks) for key in filters.payloads()}
     entries = (
         TaskCatalog.objects.using(queue_alias()) if filters.args else TaskCatalog.objects.none()
     )
@@ -167,7 +164,7 @@ def _values(text: str) -> list[Any]:
     """Return what was meant: the text, and what it is as JSON."""
     values: list[Any] = [text]
     try:
-        value = json.loads(text)
+        value = typed_json.read(text)
     except ValueError:
         return values
     return [*values, value] if isinstance(value, int | float | bool) else values

@@ -7,18 +7,20 @@ from datetime import UTC, datetime, timedelta
 
 _SPAN = re.compile(r"(\d{1,4})(m|h|d)")
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
+_FIRST = datetime(1970, 1, 1, tzinfo=UTC)
 _UNITS = {"m": "minutes", "h": "hours", "d": "days"}
 
 
 def parse(text: str) -> timedelta | datetime | None:
-    """Read a span or a day of UTC; None where it is neither."""
+    """Read a span or a day of UTC since 1970; None where it is neither: nothing was enqueued before."""
     if found := _SPAN.fullmatch(text):
         return timedelta(**{_UNITS[found[2]]: int(found[1])})
     if _DAY.fullmatch(text):
         try:
-            return datetime.fromisoformat(text).replace(tzinfo=UTC)
+            day = datetime.fromisoformat(text).replace(tzinfo=UTC)
         except ValueError:
             return None
+        return day if day >= _FIRST else None
     return None
 
 
@@ -29,7 +31,9 @@ def begin(text: str, now: datetime) -> datetime | None:
 
 
 def guess(text: str) -> str:
-    """Return the span that was probably meant, or ""."""
+    """Return the span that was probably meant, or ""; of a day that there is not, nothing can be told."""
+    if _DAY.fullmatch(text):
+        return ""
     found = re.match(r"\D*(\d{1,4})\s*(m|h|d|w)?", text.lower())
     if not found:
         return ""

@@ -143,5 +143,6 @@ def _bar(place: int, run: Run, longest: float) -> Bar:
     share = (run.run_seconds or 0.0) / longest if longest else 0.0
     height = _LEAST + (_HEIGHT - _LEAST) * share
     look = run.state or ("miss" if run.decision != Decision.ENQUEUED else "pending")
-    told = words.state(run.state) if run.state else run.reason or capfirst(decided(run))
+    state = words.state(run.state) if run.state else ""
+    told = " · ".join(filter(None, (state, run.reason))) or capfirst(decided(run))
     return Bar(place * _STEP, f"{_HEIGHT - height:.1f}", f"{height:.1f}", look, told)

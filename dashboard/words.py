@@ -69,8 +69,7 @@ def _and_more(number: int) -> str:
 
 def recorded(number: int, noun: str) -> str:
     """Write a number with its noun for what is stored, which is English whoever acts: "1 task", "2 tasks"."""
-    shown = f"{CAP // 1000}k+" if number > CAP else f"{number:,}"
-    return f"{shown} {noun}{'' if number == 1 else 's'}"
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def duration(seconds: float) -> str:

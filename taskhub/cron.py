@@ -16,11 +16,10 @@ from datetime import datetime, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
-from cron_descriptor import CasingTypeEnum, Options, get_description
-from cron_descriptor.Exception import FormatError
 from croniter import croniter
 from croniter.croniter import CroniterBadDateError, CroniterError
 
+from taskhub import cron_fields, cron_words
 from taskhub.errors import ScheduleError
 from taskhub.zones import ClockChange, change_over, fold_ahead, fold_behind, instants, wall
 
@@ -41,6 +40,7 @@ _SHORTHANDS = {
 }
 _YEARS = 40  # the fifth Monday of a February, the rarest there is, comes after 28 or 40 years
 _HOUR_FIELD, _HOURS = 1, 24
+_WEEKDAY_FIELD = 4
 _BY_CHANCE = re.compile(r"\b[hr]\b", re.IGNORECASE)  # croniter's hashed and random fields
 _ZERO = re.compile(
     r"(^|[,-])0+([,/-]|$)"
@@ -64,7 +64,11 @@ class Expression:
             while True:
                 moment = step(walls, moment, zone)
                 yield moment
-        except (CroniterBadDateError, OverflowError):
+        except (
+            CroniterBadDateError,
+            OverflowError,
+            ValueError,
+        ):  # the calendar ends with the year 9999
             return
 
     def is_touched_by(self, change: ClockChange) -> bool:
@@ -83,10 +87,7 @@ class Expression:
 
 @lru_cache(maxsize=1024)  # a page of schedules says it of each, each time
 def _words_of(fields: str) -> str:
-    try:
-        return str(get_description(fields.upper().replace("?", "*"), _IN_WORDS))
-    except (FormatError, LookupError, ValueError):
-        return fields
+    return cron_words.words_of(fields.split(), _Walls(fields).weekdays)
 
 
 @lru_cache(maxsize=1024)
@@ -110,6 +111,9 @@ def parse(text: str) -> Expression:
         raise _bad(f"{where} leaves a field to chance (H or R); expected {EXPECTED}.")
     if any(_ZERO.search(field) for field in fields.split()[count - 3 : count - 1]):
         raise _bad(f"{where} names a day or month 0; they count from 1. Expected {EXPECTED}.")
+    if problem := cron_fields.problem_of(fields.split()):
+        raise _bad(f"{where} {problem}")
+    fields = cron_fields.written_out(fields.split())
     try:
         walls = _Walls(fields)
         walls.after(_SOME_DAY)
@@ -142,6 +146,10 @@ class _Walls:
     def is_every_hour(self) -> bool:
         hours = self._iterator.expanded[_HOUR_FIELD]
         return hours == ["*"] or len(set(hours)) == _HOURS
+
+    @property
+    def weekdays(self) -> list[object]:
+        return list(self._iterator.expanded[_WEEKDAY_FIELD])
 
     def after(self, wall_time: datetime) -> datetime:
         start = wall_time.replace(microsecond=0)
@@ -176,8 +184,3 @@ def _by_real_time(walls: _Walls, moment: datetime, zone: ZoneInfo) -> datetime:
                 return instant
         if not instants(at, zone):
             at = change_over(at, zone).after - _SECOND
-
-
-_IN_WORDS = Options(
-    casing_type=CasingTypeEnum.Sentence, use_24hour_time_format=True, locale_code="en_US"
-)

@@ -98,6 +98,7 @@ class TaskDefinition(compat.Task):  # type: ignore[type-arg]
             InvalidOption: an unknown option, or a value that it does not take.
         """
         options.check_names(changes, self.identifier)
+        options.check_limit(changes, self.identifier, self.concurrency_key)
         for option in (
             "priority",
             "queue_name",
@@ -114,6 +115,16 @@ class TaskDefinition(compat.Task):  # type: ignore[type-arg]
             changes.setdefault("unique_for", None)
         changes["stored"] = {**self.stored, **options.to_store(changes)}
         return replace(self, **changes)
+
+    def as_stored(self, stored: Mapping[str, Any], **changes: Any) -> TaskDefinition:
+        """Return a copy with the options that a row carries; see `using`.
+
+        The key of the row's limit is a column of the row: it need not be this task's own.
+        """
+        changes = {**stored, **changes}
+        if self.concurrency_key is None:
+            changes.pop("concurrency_limit", None)
+        return self.using(**changes)
 
     def born_of(self, parent_id: int) -> TaskDefinition:
         """Return a copy whose tasks are children of another."""

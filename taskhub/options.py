@@ -46,14 +46,20 @@ USABLE = _PLACE | _STORED | _OTHER | _LIMITS
 DEFINABLE = (USABLE | {"name", "schedule", *HOOKS}) - {"run_after"}
 
 
+def check_limit(given: Mapping[str, Any], of: str, key: keys.Key | None = None) -> None:
+    """Refuse a limit that would limit nothing; `key` is the concurrency_key of the task where none is given."""
+    if "concurrency_limit" in given and given.get("concurrency_key", key) is None:
+        raise InvalidOption(
+            f"{of}: concurrency_limit={given['concurrency_limit']!r} limits nothing without a concurrency_key; give "
+            "one, such as concurrency_key='{0}', beside it."
+        )
+
+
 def check_names(given: Mapping[str, Any], of: str, *, at_definition: bool = False) -> None:
     """Refuse options that do not exist, or that this place does not take."""
     allowed = DEFINABLE if at_definition else USABLE
-    if at_definition and "concurrency_limit" in given and given.get("concurrency_key") is None:
-        raise InvalidOption(
-            f"{of}: concurrency_limit={given['concurrency_limit']!r} limits nothing without a concurrency_key; give "
-            "one, such as concurrency_key='{0}', in @task(…)."
-        )
+    if at_definition:
+        check_limit(given, of)
     for option in given:
         if option in allowed:
             continue

@@ -25,7 +25,7 @@ def definition_for(task: Task, backend: str) -> compat.Task[Any, Any]:
     }  # fmt: skip
     for stored in (task.options, None) if task.options else (None,):
         try:
-            return known.using(**(stored or {}), **columns)
+            return known.as_stored(stored or {}, **columns)
         except (TaskhubError, compat.InvalidTask, TypeError):
             continue  # options damaged by hand, or a queue that the settings no longer declare
     return known

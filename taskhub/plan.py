@@ -10,6 +10,7 @@ from typing import Any
 from django.conf import settings
 
 from taskhub.errors import InvalidOption, ScheduleError
+from taskhub.payload import normalize
 from taskhub.policies import Misfire, Overlap, Policies
 from taskhub.timing import Kind, Timing
 
@@ -41,7 +42,8 @@ class Plan:
     def columns(self) -> dict[str, Any]:
         """The columns of a schedule as it is declared, but for the names."""
         return {
-            **self.repeats, "args": list(self.args), "kwargs": dict(self.kwargs),
+            **self.repeats,
+            "args": normalize(list(self.args), "args"), "kwargs": normalize(dict(self.kwargs), "kwargs"),
             "timezone": self.timezone or settings.TIME_ZONE, "start_at": self.start_at, "end_at": self.end_at,
             **{name: getattr(self, name) for name in Policies.__dataclass_fields__},
         }  # fmt: skip
@@ -52,9 +54,14 @@ class Plan:
         Raises:
             ScheduleError: names the value and what was expected.
         """
-        columns = self.columns
+        try:
+            columns = self.columns
+        except (TypeError, ValueError) as error:
+            raise ScheduleError(str(error), field="kwargs") from error
         Timing(**{name: columns[name] for name in columns if name in _TIMES}).check()
-        Policies(**{name: columns[name] for name in Policies.__dataclass_fields__}).check()
+        Policies(**{name: columns[name] for name in Policies.__dataclass_fields__}).check(
+            columns["every"]
+        )
 
 
 _TIMES = Timing.__dataclass_fields__

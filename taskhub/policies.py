@@ -41,14 +41,14 @@ class Policies:
     jitter: int = 0
     catch_up_limit: int = 100
 
-    def check(self) -> None:
-        """Refuse what is no policy.
+    def check(self, every: int | None = None) -> None:
+        """Refuse what is no policy; `every`: the seconds from one time to the next, where they are always the same.
 
         Raises:
             ScheduleError: names the value and what was expected.
         """
         for name, kind in (("misfire", Misfire), ("overlap", Overlap)):
-            if getattr(self, name) not in set(kind):
+            if getattr(self, name) not in list(kind):
                 expected = ", ".join(map(repr, map(str, kind)))
                 raise ScheduleError(
                     f"{name}={getattr(self, name)!r}: expected one of {expected}.", field=name
@@ -60,6 +60,12 @@ class Policies:
                 raise ScheduleError(
                     f"{name}={value!r}: expected a whole number, {low} to {high}.", field=name
                 )
+        if self.overlap == Overlap.CANCEL_PREVIOUS and every is not None and self.jitter >= every:
+            raise ScheduleError(
+                f"jitter={self.jitter}: expected less than every={every}. With overlap='cancel_previous' most tasks "
+                "would be cancelled by the next before they start.",
+                field="jitter",
+            )
 
 
 _RANGES = (("grace", 1, 86_400), ("jitter", 0, 86_400), ("catch_up_limit", 1, MOST_AT_ONCE))

@@ -15,6 +15,10 @@ from taskhub.errors import ScheduleError
 from taskhub.zones import zone_of
 
 LONGEST = 3660 * 86_400  # seconds of an interval: ten years
+_FIRST_YEAR, _LAST_YEAR = (
+    1900,
+    9998,
+)  # the calendar has room on both sides, on the clock of each zone
 _TICK = timedelta(microseconds=1)
 _FIRST_WINDOW, _WIDER = timedelta(minutes=1), 8
 _UNITS = (("week", 604_800), ("day", 86_400), ("hour", 3600), ("minute", 60), ("second", 1))
@@ -51,6 +55,8 @@ class Timing:
         Raises:
             ScheduleError: names the value and what was expected.
         """
+        for name in ("timezone", "cron"):
+            _check_text(name, getattr(self, name))
         zone_of(self.timezone)
         for name in ("start_at", "end_at", "at"):
             _check_aware(name, getattr(self, name))
@@ -138,17 +144,27 @@ def _check_interval(every: object) -> None:
     is_whole = isinstance(every, int) and not isinstance(every, bool)
     if not is_whole or not 1 <= every <= LONGEST:  # type: ignore[operator]
         raise ScheduleError(
-            f"every={every!r}: expected a whole number of seconds from 1 to {LONGEST} (ten years).",
+            f"every={every!r:.100}: expected a whole number of seconds from 1 to {LONGEST} (ten years).",
             field="every",
         )
 
 
+def _check_text(name: str, value: object) -> None:
+    if not isinstance(value, str):
+        raise ScheduleError(f"{name}={value!r:.100}: expected a text.", field=name)
+
+
 def _check_aware(name: str, value: object) -> None:
-    if value is not None and (
-        not isinstance(value, datetime) or django_timezone.is_naive(value) or value.year >= 9999
-    ):
+    if value is None:
+        return
+    if not isinstance(value, datetime) or django_timezone.is_naive(value):
         raise ScheduleError(
-            f"{name}={value!r}: expected an aware datetime, such as django.utils.timezone.now(), or None.",
+            f"{name}={value!r:.100}: expected an aware datetime, such as django.utils.timezone.now(), or None.",
+            field=name,
+        )
+    if not _FIRST_YEAR <= value.year <= _LAST_YEAR:
+        raise ScheduleError(
+            f"{name}={value.isoformat()}: expected a time of the years {_FIRST_YEAR} to {_LAST_YEAR}.",
             field=name,
         )
 

@@ -195,7 +195,7 @@ def explained(run: Run, error: BaseException) -> BaseException:
 
 @lru_cache(maxsize=1000)
 def _changed(name: str, options: str) -> TaskDefinition:
-    return registry.get(name).using(**json.loads(options))
+    return registry.get(name).as_stored(json.loads(options))
 
 
 def definition_of(claim: Claim) -> TaskDefinition:

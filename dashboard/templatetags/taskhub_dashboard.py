@@ -13,9 +13,9 @@ from django.urls import reverse
 from django.utils.html import escape, format_html, format_html_join, json_script
 from django.utils.safestring import SafeString
 from django.utils.text import capfirst
-from django.utils.translation import gettext, pgettext_lazy
+from django.utils.translation import gettext
 
-from dashboard import words
+from dashboard import actions, words
 from dashboard.charts.chart import Chart
 from dashboard.filters import Filters
 from dashboard.timetable import Bar
@@ -29,20 +29,7 @@ register.filter("utc_minute", words.minute)
 register.filter("a_minute", words.a_minute)
 register.filter("megabytes", words.megabytes)
 register.filter("state_word", words.state)
-_ACTIONS = {
-    "cancel": pgettext_lazy("action in the audit log", "cancel"),
-    "retry": pgettext_lazy("action in the audit log", "retry"),
-    "purge": pgettext_lazy("action in the audit log", "purge"),
-    "undo": pgettext_lazy("action in the audit log", "undo"),
-    "pause": pgettext_lazy("action in the audit log", "pause"),
-    "resume": pgettext_lazy("action in the audit log", "resume"),
-    "quiet": pgettext_lazy("action in the audit log", "quiet"),
-    "wake": pgettext_lazy("action in the audit log", "wake"),
-    "stop": pgettext_lazy("action in the audit log", "stop"),
-    "enable schedule": pgettext_lazy("action in the audit log", "enable schedule"),
-    "disable schedule": pgettext_lazy("action in the audit log", "disable schedule"),
-    "run schedule": pgettext_lazy("action in the audit log", "run schedule"),
-}
+register.filter("action_word", actions.word)
 
 
 @register.simple_tag
@@ -143,12 +130,6 @@ def run_bars(bars: Sequence[Bar]) -> SafeString:
 def verb_url(name: str, task_id: int) -> str:
     """Return the address that takes a verb for a task."""
     return reverse(f"dashboard:{name}", args=[task_id])
-
-
-@register.filter
-def action_word(action: str) -> str:
-    """Return the word for an action as the audit log has it; what code has written there stays as it is."""
-    return str(_ACTIONS.get(action, action))
 
 
 @register.filter

@@ -6,6 +6,7 @@ from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 
 from dashboard.access import operators_only
+from dashboard.actions import ACTIONS
 from dashboard.pages import page
 from dashboard.permissions import Permission
 from taskhub.engines import queue_alias
@@ -13,7 +14,6 @@ from taskhub.models import AuditEntry
 from taskhub.text import is_storable
 
 SIZE = 50
-ACTIONS = ("cancel", "retry", "purge", "undo", "pause", "resume", "quiet", "wake", "stop")
 
 
 @operators_only(Permission.VIEW_AUDIT)
@@ -22,7 +22,7 @@ def audit_log(request: HttpRequest) -> HttpResponse:
     before = request.GET.get("before", "")
     entries = AuditEntry.objects.using(queue_alias()).order_by("-id")
     if action:
-        entries = entries.filter(action=action) if action in ACTIONS else entries.none()
+        entries = entries.filter(action=action) if is_storable(action) else entries.none()
     if who:
         entries = entries.filter(user_name=who) if is_storable(who) else entries.none()
     if before.isascii() and before.isdigit() and len(before) < 19:
@@ -34,7 +34,7 @@ def audit_log(request: HttpRequest) -> HttpResponse:
         "older": found[SIZE - 1].pk if len(found) > SIZE else None,
         "action": action,
         "who": who,
-        "actions": ACTIONS,
+        "actions": list(dict.fromkeys([*ACTIONS, *([action] if action else [])])),
         "is_first": not before,
     }
     return page(request, "audit.html", context, section="audit")

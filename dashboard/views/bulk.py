@@ -19,7 +19,7 @@ from dashboard.bulk_titles import title
 from dashboard.filters import Filters
 from dashboard.narrowing import narrow, refused
 from dashboard.pages import page
-from dashboard.permissions import Permission, has
+from dashboard.permissions import Permission, has, missing
 from taskhub import monitor
 from taskhub.models import BulkAction, BulkState, BulkVerb, Task
 from taskhub.queue import bulk as pinning
@@ -64,11 +64,14 @@ def purge(request: HttpRequest, queue: str) -> HttpResponse:
 @operators_only()
 def bulk_action(request: HttpRequest, action_id: int) -> HttpResponse:
     action, now = bulk.one_action(action_id), timezone.now()
-    found = bulk.parts(action)
+    is_hidden = _is_hidden(request, action)
+    found = [] if is_hidden else bulk.parts(action)
     context = {
         "now": now,
         "action": action,
         "title": title(action),
+        "filters": action.open_filters if is_hidden else action.filters,
+        "is_hidden": is_hidden,
         "parts": found,
         "fraction": bulk.fraction(action),
         "icon": bulk.LOOKS[BulkVerb(action.verb)],
@@ -89,27 +92,25 @@ def bulk_action(request: HttpRequest, action_id: int) -> HttpResponse:
 def run(request: HttpRequest, action_id: int) -> HttpResponse:
     """Begin an action that was looked at, or go on with one that stands still."""
     action = _allowed(request, action_id)
-    if action.state == BulkState.PREVIEW:
-        reason = reasons.given(request)
-        if action.verb != BulkVerb.RETRY and not reason:
-            messages.error(request, gettext("Nothing was done: say why, the audit log keeps it."))
-            return redirect("dashboard:bulk", action_id)
-        entry = audit.begin(
-            request.user,
-            action.verb,
-            f"{words.recorded(action.pinned, 'task')}: {action.filters}",
-            reason,
-        )
-        if not pinning.start(action, entry, reasons.signed(request)):
-            audit.refuse(entry, "somebody else had begun it")
+    _is_hidden(request, action)
+    is_confirmed = "confirm" in request.POST or action.state == BulkState.PREVIEW
+    if is_confirmed and not _begin(request, action):
+        return redirect("dashboard:bulk", action_id)
     bulk.go_on(action_id)
     return redirect("dashboard:bulk", action_id)
 
 
 @operators_only(methods=actions_only)
 def stop_bulk(request: HttpRequest, action_id: int) -> HttpResponse:
-    _allowed(request, action_id)
-    if not pinning.stop(action_id):
+    action = _allowed(request, action_id)
+    entry = audit.begin(
+        request.user, "stop", f"{action.mark}: {action.filters}", reasons.given(request)
+    )
+    if pinning.stop(action_id):
+        after = bulk.one_action(action_id)
+        audit.settle(entry, 1, f"stopped after {after.done} of {after.pinned}")
+    else:
+        audit.refuse(entry, "it was over already")
         messages.warning(request, gettext("Not stopped: it was over already."))
     return redirect("dashboard:bulk", action_id)
 
@@ -120,14 +121,32 @@ def undo(request: HttpRequest, action_id: int) -> HttpResponse:
     entry = audit.begin(
         request.user, "undo", f"{action.mark}: {action.filters}", reasons.given(request)
     )
-    if pinning.undo(action_id):
-        after = bulk.go_on(action_id)
-        audit.settle(entry, after.restored, "undone" if not bulk.is_going(after) else "goes on")
+    if pinning.undo(action_id, entry):
+        bulk.go_on(action_id)
     else:
         audit.refuse(entry, "its time was over, or it goes on")
         said = gettext("Not undone: a purge can be undone for 15 minutes after its end.")
         messages.warning(request, said)
     return redirect("dashboard:bulk", action_id)
+
+
+def _begin(request: HttpRequest, action: BulkAction) -> bool:
+    """Begin what this person has confirmed; who comes second is on record too, and is told who was first."""
+    reason = reasons.given(request)
+    if action.verb != BulkVerb.RETRY and not reason:
+        messages.error(request, gettext("Nothing was done: say why, the audit log keeps it."))
+        return False
+    target = f"{words.recorded(action.pinned, 'task')}: {action.filters}"
+    entry = audit.begin(request.user, action.verb, target, reason)
+    if pinning.start(action, entry, reasons.signed(request)):
+        return True
+    first = bulk.one_action(action.pk).user_name
+    audit.refuse(entry, f"{first} had confirmed it")
+    said = gettext(
+        "%(name)s had confirmed it already: yours changed nothing more, and is in the audit log."
+    )
+    messages.warning(request, said % {"name": first})
+    return False
 
 
 def _pinned(
@@ -147,6 +166,18 @@ def _allowed(request: HttpRequest, action_id: int) -> BulkAction:
     for queue in action.queues or [""]:
         require(request, permission, queue)
     return action
+
+
+def _is_hidden(request: HttpRequest, action: BulkAction) -> bool:
+    """Tell whether this person may not know what chose the tasks; whoever has confirmed it may.
+
+    Raises:
+        Refused: nobody has confirmed it, so it would be for this person to judge.
+    """
+    is_hidden = action.is_by_payloads and not has(request.user, Permission.VIEW_PAYLOADS)
+    if is_hidden and action.state == BulkState.PREVIEW:
+        raise Refused(missing(Permission.VIEW_PAYLOADS))
+    return is_hidden
 
 
 def _ids(given: Iterable[str]) -> Iterable[int]:

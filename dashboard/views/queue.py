@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from django.db.models import Q
 from django.http import Http404, HttpRequest, HttpResponse
 from django.utils import timezone
 from django.utils.translation import gettext
@@ -25,6 +26,7 @@ from taskhub.models import AuditEntry, Task
 from taskhub.states import TaskState
 
 _FRONT = 10
+_DEEDS = 5
 
 
 @operators_only()
@@ -80,5 +82,12 @@ def _front(queue: str) -> list[Task]:
 
 
 def _history(queue: str) -> list[AuditEntry]:
-    entries = AuditEntry.objects.using(queue_alias())
-    return list(entries.filter(target=f"queue {queue}").order_by("-id")[:5])
+    """Return what was done to the queue last, here or in the admin; also to all that it held, by mass actions."""
+    itself, all_of_it = f"queue {queue}", f": {Filters(queue=queue).words}"
+    in_admin = Q(action__in=["pause", "resume"], target=queue)
+    about = Q(target=itself) | in_admin | Q(target__endswith=all_of_it)
+    found = AuditEntry.objects.using(queue_alias()).filter(about).order_by("-id")[: 10 * _DEEDS]
+    # Some databases find "Mail" where "mail" was looked for.
+    return [
+        one for one in found if one.target in (itself, queue) or one.target.endswith(all_of_it)
+    ][:_DEEDS]

@@ -47,4 +47,12 @@ class TaskCatalogAdmin(ReadOnly):
 
 @admin.register(AuditEntry)
 class AuditEntryAdmin(ReadOnly):
-    list_display = ("at", "user_name", "action", "target", "count", "reason")
+    """Without payloads, as all pages here: the dashboard shows them to those who may see them."""
+
+    list_display = ("at", "user_name", "action", "what", "count", "reason")
+    fields = ("at", "user_id", "user_name", "action", "what", "count", "reason", "result")
+    readonly_fields = ("what",)
+
+    @admin.display(description=gettext_lazy("target"))
+    def what(self, obj: AuditEntry) -> str:
+        return obj.open_target

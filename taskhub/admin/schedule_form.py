@@ -6,15 +6,19 @@ from typing import Any
 from zoneinfo import available_timezones
 
 from django import forms
+from django.forms.fields import InvalidJSONInput
 from django.utils import timezone
 from django.utils.translation import gettext
 
 from taskhub.engines import get_engine, queue_alias
-from taskhub.errors import ScheduleError
+from taskhub.errors import InvalidArguments, ScheduleError
 from taskhub.models import Schedule, TaskCatalog
+from taskhub.payload import normalize
 from taskhub.schedules import problems
 
 TIMES = ("kind", "every", "cron", "at", "timezone", "start_at", "end_at")
+
+_CALL = ("args", "kwargs", "options")
 
 
 class DataListInput(forms.TextInput):
@@ -32,14 +36,36 @@ class DataListInput(forms.TextInput):
         return {**context, "list_id": list_id, "options": self.options}
 
 
+class JSONText(forms.JSONField):
+    """JSON as a person types it. What no database stores, or Python does not read, is refused and shown as typed."""
+
+    def to_python(self, value: Any) -> Any:
+        try:
+            return normalize(super().to_python(value), str(self.label))
+        except (ValueError, RecursionError) as error:
+            is_ours = isinstance(error, InvalidArguments)
+            told = str(error) if is_ours else self.error_messages["invalid"]
+            raise forms.ValidationError(told, code="invalid") from error
+
+    def bound_data(self, data: Any, initial: Any) -> Any:
+        if self.disabled:
+            return initial
+        try:
+            return self.to_python(data)
+        except forms.ValidationError:
+            return InvalidJSONInput(data)
+
+
 class ScheduleForm(forms.ModelForm):  # type: ignore[type-arg]
     """Each problem stands beside its field; what is wrong as a whole, above the form."""
 
     class Meta:
         model = Schedule
         fields = "__all__"  # noqa: DJ007  # the admin names them
+        field_classes = dict.fromkeys(_CALL, JSONText)
 
     refusal: ScheduleError | None = None  # what the schedule met with after it had been checked
+    tells_of_arguments = True  # to whom may see them
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -53,7 +79,7 @@ class ScheduleForm(forms.ModelForm):  # type: ignore[type-arg]
             clock = timezone.get_current_timezone_name()
             of_zone = gettext("On the clock of %(zone)s.") % {"zone": clock}
             self.fields[name].help_text = f"{self.fields[name].help_text} {of_zone}"
-        for name in ("args", "kwargs", "options"):
+        for name in _CALL:
             if name in self.fields:
                 self.fields[name].widget.attrs["rows"] = 3
 
@@ -81,11 +107,17 @@ class ScheduleForm(forms.ModelForm):  # type: ignore[type-arg]
         now = get_engine().now() if self._is_to_be_due() else None
         for field, message in problems(self.instance, now).items():
             if field not in self.errors:
-                self.add_error(field if field in self.fields else None, message)
+                self._tell(field, message)
 
         if self.refusal is not None:
-            field = self.refusal.field
-            self.add_error(field if field in self.fields else None, str(self.refusal))
+            self._tell(self.refusal.field, str(self.refusal))
+
+    def _tell(self, field: str, message: str) -> None:
+        if field in _CALL and not self.tells_of_arguments:
+            message = gettext(
+                "What the task is called with does not fit. Who may edit the arguments is told why."
+            )
+        self.add_error(field if field in self.fields else None, message)
 
     def _is_to_be_due(self) -> bool:
         """An enabled one whose time is over may still get another name."""

@@ -18,6 +18,7 @@ from django.utils.translation import gettext, gettext_lazy
 from taskhub import schedules
 from taskhub.admin.base import ModelAdmin
 from taskhub.admin.guarding import each, may, note
+from taskhub.admin.looking import is_id
 from taskhub.admin.outlook import Outlook, outlook
 from taskhub.admin.schedule_form import ScheduleForm
 from taskhub.engines import queue_alias
@@ -31,7 +32,7 @@ _HISTORY = 20
 
 
 @admin.register(Schedule)
-class ScheduleAdmin(ModelAdmin):  # type: ignore[type-arg]
+class ScheduleAdmin(ModelAdmin):
     """Changing what is called needs `edit_arguments`: it is the right to run anything."""
 
     form = ScheduleForm
@@ -67,7 +68,7 @@ class ScheduleAdmin(ModelAdmin):  # type: ignore[type-arg]
         return super().has_add_permission(request) and may(request, "edit_arguments")
 
     def has_delete_permission(self, request: HttpRequest, obj: Schedule | None = None) -> bool:
-        is_declared = obj is not None and obj.is_from_code and obj.disabled_by != "code"
+        is_declared = obj is not None and schedules.is_declared(obj)
         return super().has_delete_permission(request, obj) and not is_declared
 
     def has_run_permission(self, request: HttpRequest) -> bool:
@@ -104,6 +105,7 @@ class ScheduleAdmin(ModelAdmin):  # type: ignore[type-arg]
     def get_form(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
         form = super().get_form(request, *args, **kwargs)
         form.refusal = getattr(request, "refusal", None)  # type: ignore[attr-defined]
+        form.tells_of_arguments = may(request, "edit_arguments")  # type: ignore[attr-defined]
         return form
 
     def delete_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
@@ -192,7 +194,7 @@ class ScheduleAdmin(ModelAdmin):  # type: ignore[type-arg]
         if request.method != "POST":
             return HttpResponseNotAllowed(["POST"])
         pk = request.GET.get("schedule", "")
-        obj = self.get_queryset(request).filter(pk=pk).first() if pk.isdecimal() else None
+        obj = self.get_queryset(request).filter(pk=pk).first() if is_id(pk) else None
         is_allowed = (
             self.has_change_permission(request, obj)
             if obj is not None

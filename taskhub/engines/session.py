@@ -42,6 +42,11 @@ class Session:
         with self.connection.cursor() as cursor:
             cursor.execute("SELECT 1")
 
+    def is_connected(self) -> bool:
+        """Tell whether the calling thread's connection is open and takes statements."""
+        connection = self.connection
+        return connection.connection is not None and connection.is_usable()
+
     # -- time and patience -------------------------------------------------------------------------------------------
 
     def clock(self) -> Any:

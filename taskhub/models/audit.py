@@ -2,6 +2,8 @@
 
 from django.db import models
 
+from taskhub.models import hiding
+
 
 class AuditEntry(models.Model):
     """One action of an operator. People are named by id and name, without a foreign key: they may live elsewhere."""
@@ -23,4 +25,9 @@ class AuditEntry(models.Model):
         ordering = ["-id"]
 
     def __str__(self) -> str:
-        return f"{self.user_name}: {self.action} {self.target}"
+        return f"{self.user_name}: {self.action} {self.open_target}"
+
+    @property
+    def open_target(self) -> str:
+        """The target, as those may read it who may not see payloads."""
+        return hiding.open_target(self.target)

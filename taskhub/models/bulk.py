@@ -2,6 +2,8 @@
 
 from django.db import models
 
+from taskhub.models.hiding import names_payloads, without_payloads
+
 
 class BulkVerb(models.TextChoices):
     """What is done with each of the tasks."""
@@ -65,6 +67,16 @@ class BulkAction(models.Model):
     def mark(self) -> str:
         """What the reason of each task that it cancels begins with: by it an undo finds them."""
         return f"mass action {self.pk}"
+
+    @property
+    def is_by_payloads(self) -> bool:
+        """Its tasks were chosen by their arguments or errors: who may not see those may not see which they are."""
+        return self.verb != BulkVerb.PURGE and names_payloads(self.filters)
+
+    @property
+    def open_filters(self) -> str:
+        """The search, as those may read it who may not see payloads."""
+        return without_payloads(self.filters) if self.is_by_payloads else self.filters
 
 
 class BulkBatch(models.Model):

@@ -12,6 +12,7 @@ from django.db.models import Q, QuerySet
 
 from taskhub.engines import Engine, get_engine
 from taskhub.models import AuditEntry, BulkAction, BulkBatch, BulkState, BulkVerb, Task
+from taskhub.queue import bulk_audit
 from taskhub.queue.cancel import cancel_where
 from taskhub.queue.restoring import restore
 from taskhub.queue.retry import RETRYABLE, retry_where
@@ -42,18 +43,21 @@ class By(NamedTuple):
 
 
 def pin(verb: BulkVerb, chosen: QuerySet[Task], by: By, filters: str = "") -> BulkAction:
-    """Store the ids of those of `chosen` that `verb` is for, oldest first, with their breakdown; changes no task.
+    """Store the ids of those of `chosen` that `verb` is for, with their breakdown; changes no task.
+
+    Retries go from the oldest on; what is cancelled goes from the newest on, as in `cancel_where`.
 
     Raises:
         TooSlow: the database took too long to find them.
         DatabaseError: nothing was stored.
     """
     engine = get_engine()
-    fits = chosen.filter(state__in=sorted(STATES[verb])).order_by("id")
+    order = "id" if verb == BulkVerb.RETRY else "-id"
+    fits = chosen.filter(state__in=sorted(STATES[verb])).order_by(order)
     with engine.deadline(PATIENCE):
         rows = list(fits.values_list("id", "state", "name", "queue", "enqueued_at")[: PINNED + 1])
     is_more, rows = len(rows) > PINNED, rows[:PINNED]
-    counts = Counter((state, name, queue) for _, state, name, queue, _ in rows)
+    counts = Counter((state, name, queue) for _, state, name, queue, _ in sorted(rows))
     ages = [row[4] for row in rows]
     with transaction.atomic(engine.alias):
         action = BulkAction.objects.using(engine.alias).create(
@@ -75,30 +79,51 @@ def pin(verb: BulkVerb, chosen: QuerySet[Task], by: By, filters: str = "") -> Bu
 
 
 def start(action: BulkAction, entry: AuditEntry, reason: str) -> bool:
-    """Let an action begin that nobody has begun; `entry` counts what it changes. Tells whether it was ours to begin."""
+    """Let an action begin that nobody has begun; `entry` counts what it changes, and says whose the action is now.
+
+    Tells whether it was ours to begin.
+    """
     engine = get_engine()
     mine = BulkAction.objects.using(engine.alias).filter(pk=action.pk, state=BulkState.PREVIEW)
     why = storable(f"{action.mark}, {reason}", 500)
     begun = {"state": BulkState.RUNNING, "audit": entry, "moved_at": engine.clock(), "reason": why}
-    return bool(mine.update(**begun))
+    return bool(mine.update(**begun, user_id=entry.user_id, user_name=entry.user_name))
 
 
 def stop(action_id: int) -> bool:
     """End an action before its next batch; what was done stays done. Tells whether it was going on."""
     engine = get_engine()
-    running = BulkAction.objects.using(engine.alias).filter(pk=action_id, state=BulkState.RUNNING)
-    is_ours = bool(running.update(state=BulkState.STOPPED, **_undo_until(engine)))
-    if is_ours:
-        _tell_audit(BulkAction.objects.using(engine.alias).get(pk=action_id))
-    return is_ours
+    going = BulkAction.objects.using(engine.alias).filter(pk=action_id, state=BulkState.RUNNING)
+
+    def once() -> bool:
+        with transaction.atomic(engine.alias):
+            action = going.select_for_update().first()
+            if action is not None:
+                _end(engine, action, BulkState.STOPPED)
+            return action is not None
+
+    return trying_again(once, engine)
 
 
-def undo(action_id: int) -> bool:
-    """Begin to restore what a purge cancelled, within its time; `run_batch` does it. Tells whether it could."""
+def undo(action_id: int, entry: AuditEntry) -> bool:
+    """Begin to restore what a purge cancelled, within its time; `run_batch` does it, and `entry` counts it.
+
+    Tells whether it could.
+    """
     engine = get_engine()
     over = Q(state__in=[BulkState.DONE, BulkState.STOPPED], undo_until__gt=engine.now())
-    mine = BulkAction.objects.using(engine.alias).filter(over, pk=action_id, verb=BulkVerb.PURGE)
-    return bool(mine.update(state=BulkState.UNDOING, moved_at=engine.clock()))
+    purge = BulkAction.objects.using(engine.alias).filter(over, pk=action_id, verb=BulkVerb.PURGE)
+
+    def once() -> bool:
+        with transaction.atomic(engine.alias):
+            action = purge.select_for_update().first()
+            if action is not None:
+                bulk_audit.hand_over(action, entry)
+                action.state, action.moved_at = BulkState.UNDOING, engine.now()
+                action.save()
+            return action is not None
+
+    return trying_again(once, engine)
 
 
 def run_batch(action_id: int) -> BulkAction:
@@ -153,7 +178,7 @@ def _act(engine: Engine, action: BulkAction) -> None:
         return
     action.moved_at = engine.now()
     action.save()
-    _tell_audit(action)
+    bulk_audit.tell(action)
 
 
 def _change(action: BulkAction, ids: list[int]) -> int:
@@ -172,7 +197,7 @@ def _restore(engine: Engine, action: BulkAction) -> None:
         action.state = BulkState.UNDONE
     action.moved_at = engine.now()
     action.save()
-    _tell_audit(action)
+    bulk_audit.tell(action)
 
 
 def _mark(engine: Engine, batch: BulkBatch, **done: bool) -> None:
@@ -181,25 +206,7 @@ def _mark(engine: Engine, batch: BulkBatch, **done: bool) -> None:
 
 def _end(engine: Engine, action: BulkAction, state: BulkState) -> None:
     action.state, action.moved_at = state, engine.now()
-    for name, value in _undo_until(engine).items():
-        setattr(action, name, value if action.verb == BulkVerb.PURGE else None)
+    if action.verb == BulkVerb.PURGE:  # what is retried or cancelled stays so
+        action.undo_until = engine.now() + UNDO
     action.save()
-    _tell_audit(action)
-
-
-def _undo_until(engine: Engine) -> dict[str, object]:
-    return {"undo_until": engine.now() + UNDO}
-
-
-def _tell_audit(action: BulkAction) -> None:
-    """Keep the count of the audit entry true; in the transaction that changes it."""
-    result = {
-        BulkState.RUNNING: f"goes on: {action.done} of {action.pinned} looked at",
-        BulkState.STOPPED: f"stopped after {action.done} of {action.pinned}",
-        BulkState.UNDOING: f"being undone: {action.restored} restored",
-        BulkState.UNDONE: f"undone: {action.restored} restored",
-    }.get(BulkState(action.state), f"{action.changed} of {action.pinned} changed")
-    if action.audit_id is None:
-        return
-    rows = AuditEntry.objects.using(get_engine().alias).filter(pk=action.audit_id)
-    rows.update(count=action.changed, result=result)
+    bulk_audit.tell(action)

@@ -42,11 +42,17 @@ def cancel_where(
 ) -> int:
     """Cancel those of `chosen` in live `states`, in batches of a transaction each; return how many.
 
-    Those that run are asked to stop, and counted when they had not been asked before.
+    Those that run are asked to stop, and counted when they had not been asked before. What depends on another goes
+    before it, and so never starts because the other was cancelled.
     """
     reason = storable(reason, 500)
+    # Ids grow from need to dependent. Inside the caller's transaction nobody sees what is between two batches, and
+    # its locks are taken in the order in which all others take them.
+    newest_first = not get_engine().connection.in_atomic_block
     return in_batches(
-        chosen.filter(state__in=sorted(states)), lambda ids: _cancel(ids, reason, states)
+        chosen.filter(state__in=sorted(states)),
+        lambda ids: _cancel(ids, reason, states),
+        newest_first=newest_first,
     )
 
 

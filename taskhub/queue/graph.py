@@ -33,14 +33,14 @@ class Link(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Graph:
-    """What is to be inserted. `steps` and `ends` are indexes of rows."""
+    """What is to be inserted. `steps` and `ends` are indexes of rows; of a step that several tasks end, a list."""
 
     kind: str
     name: str
     rows: list[NewTask]
     links: list[Link]
     tags: list[Sequence[str]]
-    steps: dict[str, int]
+    steps: dict[str, int | list[int]]
     ends: list[int]
 
 
@@ -85,7 +85,10 @@ def insert_graph(graph: Graph) -> tuple[list[int], int]:
                 ],
                 batch_size=1000,
             )
-            run.steps = {name: ids[index] for name, index in graph.steps.items()}
+            run.steps = {
+                name: ids[at] if isinstance(at, int) else [ids[index] for index in at]
+                for name, at in graph.steps.items()
+            }
             run.ends = [ids[index] for index in graph.ends]
             run.save(update_fields=["steps", "ends"])
             graph.rows[:] = rows

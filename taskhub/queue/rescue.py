@@ -194,6 +194,6 @@ def _definition(task: Task) -> TaskDefinition:
         func=unknown, identifier=task.name, name=task.name
     )
     try:
-        return known.using(**(task.options or {}))
+        return known.as_stored(task.options or {})
     except (TaskhubError, InvalidTask, TypeError):  # damaged by hand
         return known

@@ -9,10 +9,10 @@ from typing import Any
 from django.db import transaction
 from django.db.models import F
 
-from taskhub.engines import Engine, get_engine
+from taskhub.engines import get_engine
 from taskhub.engines.wakeups import Kind
 from taskhub.queue.admit import admit
-from taskhub.queue.dependents import tell_dependents
+from taskhub.queue.dependents import let_wait, needs_anew, tell_dependents
 from taskhub.queue.transition import in_batches, tasks, write
 from taskhub.queue.unique import retake
 from taskhub.states import TaskState, Tie, WaitsFor
@@ -34,32 +34,29 @@ def _restore(ids: list[int], reason: str) -> int:
     engine = get_engine()
     with transaction.atomic(engine.alias):
         locked = tasks().filter(id__in=ids).order_by("id").select_for_update()
-        columns = ("id", "state", "reason", "unmet", "run_after", "ties")
+        columns = ("id", "state", "reason", "run_after", "ties")
         rows = [
             row for row in locked.values_list(*columns) if row[1:3] == (TaskState.CANCELLED, reason)
         ]
         refused = retake(engine, [row[0] for row in rows])
         rows = [row for row in rows if row[0] not in refused]
         now = engine.now()
-        for_tasks = [id_ for id_, _, _, unmet, _, _ in rows if unmet]
+        unmet = needs_anew(engine, [row[0] for row in rows])
+        for_tasks = {id_: number for id_, number in unmet.items() if number}
         for_time = [
-            id_ for id_, _, _, unmet, at, _ in rows if not unmet and at is not None and at > now
+            id_ for id_, _, _, at, _ in rows if not unmet[id_] and at is not None and at > now
         ]
-        _let_wait(engine, for_tasks, for_time)
+        let_wait(for_tasks, **_AGAIN)
+        write(for_time, TaskState.PENDING, waits_for=WaitsFor.TIME, unmet=0, **_AGAIN)
+        if for_time:
+            engine.notify(Kind.DUE_EARLIER)
         at_once = {row[0] for row in rows} - {*for_tasks, *for_time}
         if at_once:
-            admit(tasks().filter(id__in=at_once), sources={TaskState.CANCELLED}, **_AGAIN)
+            admit(tasks().filter(id__in=at_once), sources={TaskState.CANCELLED}, unmet=0, **_AGAIN)
         waited_for = [id_ for id_, *_, ties in rows if ties & Tie.DEPENDENTS]
         if waited_for:
             tell_dependents(engine, waited_for)
     return len(rows)
-
-
-def _let_wait(engine: Engine, for_tasks: list[int], for_time: list[int]) -> None:
-    write(for_tasks, TaskState.PENDING, waits_for=WaitsFor.TASKS, **_AGAIN)
-    write(for_time, TaskState.PENDING, waits_for=WaitsFor.TIME, **_AGAIN)
-    if for_time:
-        engine.notify(Kind.DUE_EARLIER)
 
 
 _AGAIN: dict[str, Any] = {"reason": "", "ties": F("ties").bitand(~int(Tie.ORPHAN) & 0x7FFF)}

@@ -11,11 +11,11 @@ from taskhub.engines import get_engine
 from taskhub.errors import DuplicateTask, IllegalTransition
 from taskhub.models import Task
 from taskhub.queue.admit import admit
-from taskhub.queue.dependents import tell_dependents
+from taskhub.queue.dependents import let_wait, needs_anew, tell_dependents
 from taskhub.queue.steps import check_step, forget_steps
-from taskhub.queue.transition import SECOND_CHANCE, in_batches, tasks, write
+from taskhub.queue.transition import SECOND_CHANCE, in_batches, tasks
 from taskhub.queue.unique import live_holders, retake
-from taskhub.states import TaskState, Tie, WaitsFor
+from taskhub.states import TaskState, Tie
 
 RETRYABLE = frozenset({TaskState.FAILED, TaskState.CANCELLED, TaskState.EXPIRED})
 
@@ -60,26 +60,18 @@ def _requeue(ids: list[int], from_step: str | None) -> int:
     engine = get_engine()
     with transaction.atomic(engine.alias):
         locked = tasks().filter(id__in=ids).order_by("id").select_for_update()
-        rows = [
-            row[1:]
-            for row in locked.values_list("state", "id", "unmet", "ties")
-            if row[0] in RETRYABLE
-        ]
-        refused = retake(engine, [task_id for task_id, _, _ in rows])
+        rows = [row[1:] for row in locked.values_list("state", "id", "ties") if row[0] in RETRYABLE]
+        refused = retake(engine, [task_id for task_id, _ in rows])
         rows = [row for row in rows if row[0] not in refused]
         if from_step is not None:
-            forget_steps([task_id for task_id, _, _ in rows], from_step)
+            forget_steps([task_id for task_id, _ in rows], from_step)
         again = {**SECOND_CHANCE, "ties": F("ties").bitand(~int(Tie.ORPHAN) & 0x7FFF)}
-        write(
-            [task_id for task_id, unmet, _ in rows if unmet],
-            TaskState.PENDING,
-            waits_for=WaitsFor.TASKS,
-            **again,
-        )
-        ready = [task_id for task_id, unmet, _ in rows if not unmet]
+        unmet = needs_anew(engine, [task_id for task_id, _ in rows])
+        let_wait({task_id: number for task_id, number in unmet.items() if number}, **again)
+        ready = [task_id for task_id, number in unmet.items() if not number]
         if ready:
-            admit(tasks().filter(id__in=ready), sources=RETRYABLE, **again)
-        waited_for = [task_id for task_id, _, ties in rows if ties & Tie.DEPENDENTS]
+            admit(tasks().filter(id__in=ready), sources=RETRYABLE, unmet=0, **again)
+        waited_for = [task_id for task_id, ties in rows if ties & Tie.DEPENDENTS]
         if waited_for:
             tell_dependents(engine, waited_for)
     return len(rows)

@@ -68,20 +68,23 @@ def write(ids: Collection[int], to: TaskState, **columns: Any) -> None:
     tasks().filter(id__in=ids).update(**values)
 
 
-def in_batches(chosen: QuerySet[Task], act: Callable[[list[int]], int]) -> int:
+def in_batches(
+    chosen: QuerySet[Task], act: Callable[[list[int]], int], *, newest_first: bool = False
+) -> int:
     """Let `act` change `chosen` tasks by their ids, BATCH at a time and in their order; return how many it changed.
 
-    `act` is one transaction, tried again after a conflict; what it leaves alone is not chosen twice.
+    `act` is one transaction, tried again after a conflict; what it leaves alone is not chosen twice. With
+    `newest_first` the batches come in the reverse order.
     """
     engine = get_engine()
-    total, last = 0, 0
+    total, part = 0, chosen
+    order, beyond = ("-id", "id__lt") if newest_first else ("id", "id__gt")
     while True:
-        part = chosen.filter(id__gt=last).order_by("id")
-        ids = list(part.values_list("id", flat=True)[:BATCH])
-        total += trying_again(partial(act, ids), engine) if ids else 0
+        ids = list(part.order_by(order).values_list("id", flat=True)[:BATCH])
+        total += trying_again(partial(act, sorted(ids)), engine) if ids else 0
         if len(ids) < BATCH:
             return total
-        last = ids[-1]
+        part = chosen.filter(**{beyond: ids[-1]})
 
 
 def tasks() -> QuerySet[Task]:

@@ -8,8 +8,10 @@ from taskhub.schedules.checking import check, problems
 from taskhub.schedules.copying import duplicate
 from taskhub.schedules.declared import sync, sync_after_migrate
 from taskhub.schedules.editing import disable, enable, remove, save
-from taskhub.schedules.firing import disable_orphans, fire_due, seconds_to_next
+from taskhub.schedules.firing import fire_due, seconds_to_next
 from taskhub.schedules.manual import ask_to_run, run_here_or_elsewhere, run_now
+from taskhub.schedules.origin import is_declared
+from taskhub.schedules.orphans import disable_orphans
 from taskhub.schedules.reading import (
     Run,
     clock_changes,
@@ -43,6 +45,7 @@ __all__ = [
     "get",
     "histories",
     "history",
+    "is_declared",
     "last_missed",
     "late",
     "list",

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
+from django.db import IntegrityError
 
 from taskhub.definition import TaskDefinition
 from taskhub.engines import get_engine
@@ -17,6 +18,7 @@ from taskhub.policies import Policies
 from taskhub.schedules.calls import columns_of
 from taskhub.schedules.checking import check_name
 from taskhub.schedules.editing import save
+from taskhub.schedules.origin import is_declared
 from taskhub.signature import Signature
 from taskhub.timing import Kind
 
@@ -61,14 +63,25 @@ def _add(name: str, call: Call, repeats: dict[str, Any], more: dict[str, Any]) -
         "timezone": settings.TIME_ZONE, "every": None, "cron": "", "at": None, "start_at": None, "end_at": None,
         **asdict(Policies()), **repeats, **more, **columns_of(call),
     }  # fmt: skip
+    try:
+        return _write(name, columns, is_switch_given="enabled" in more)
+    except ScheduleError as error:
+        if not isinstance(error.__cause__, IntegrityError):
+            raise
+        return _write(
+            name, columns, is_switch_given="enabled" in more
+        )  # somebody has just added it
+
+
+def _write(name: str, columns: dict[str, Any], *, is_switch_given: bool) -> Schedule:
     row = Schedule.objects.using(get_engine().alias).filter(name=name).first()
     if row is None:
         return save(Schedule(name=name, **columns))
-    if row.is_from_code:
+    if is_declared(row):
         raise ScheduleError(
             f"The schedule {name!r} is declared in code, by @task(schedule=…) of {row.task}; choose another name."
         )
-    row.enabled = row.disabled_by != DisabledBy.PERSON
+    row.is_from_code = False
     for column, value in columns.items():
         setattr(row, column, value)
-    return save(row)
+    return save(row, stays_off=None if is_switch_given else {DisabledBy.PERSON})

@@ -2,29 +2,26 @@
 
 from __future__ import annotations
 
-import inspect
 import random
-from collections.abc import Iterable
-from datetime import timedelta
-from difflib import get_close_matches
+from datetime import datetime, timedelta
 from typing import Any
 
-from django.db.utils import Error
-
-from taskhub import compat, keys, registry
+from taskhub import keys, registry
 from taskhub.definition import TaskDefinition
-from taskhub.engines import queue_alias
-from taskhub.errors import InvalidOption, ScheduleError, TaskhubError
-from taskhub.models import Schedule, TaskCatalog
+from taskhub.errors import InvalidArguments, ScheduleError
+from taskhub.models import Schedule
 from taskhub.payload import normalize
 from taskhub.policies import Overlap
-from taskhub.queue.birth import new_row
 from taskhub.signature import Signature
 
 _OPTIONS = (
     "queue_name", "priority", "expires", "max_retries", "tags", "pool", "sensitive", "unique_for", "concurrency_limit",
     "rate_limit", *keys.SIZES,
 )  # fmt: skip
+_JSON_KINDS = {
+    list: "JSON array", dict: "JSON object", str: "JSON string", bool: "JSON boolean", int: "JSON number",
+    float: "JSON number",
+}  # fmt: skip
 _UNFIT = ("run_after", "countdown", "link", "link_error")  # of one moment, or of one call
 
 
@@ -50,14 +47,16 @@ def columns_of(call: Signature | TaskDefinition | str) -> dict[str, Any]:
     }
     return {
         "task": mine.identifier,
-        "args": normalize(list(signature.args), "args"),
-        "kwargs": normalize(dict(signature.kwargs), "kwargs"),
+        "args": _normalized(list(signature.args), "args"),
+        "kwargs": _normalized(dict(signature.kwargs), "kwargs"),
         "options": {**mine.stored, **differing},
     }
 
 
-def definition_of(schedule: Schedule) -> TaskDefinition:
+def definition_of(schedule: Schedule, now: datetime) -> TaskDefinition:
     """Return the task of a schedule with the options of its calls, as they are to be enqueued now.
+
+    Where its starts are spread, none comes after `end_at`; one that is late already starts at once.
 
     Raises:
         UnknownTask: this process does not have its code. InvalidOption, ScheduleError: bad options.
@@ -66,13 +65,15 @@ def definition_of(schedule: Schedule) -> TaskDefinition:
     if schedule.overlap == Overlap.QUEUE_ONE:
         if definition.concurrency_key is not None:
             raise ScheduleError(
-                f"overlap='queue_one' lets a task wait by a concurrency_key, and {schedule.task} has one of its own "
-                f"({definition.concurrency_key!r:.80}), which limits it already; choose another overlap.",
+                f"overlap='queue_one' lets a task wait by a concurrency_key, and {schedule.task} has one of its own, "
+                "which limits it already; choose another overlap.",
                 field="overlap",
             )
         definition = definition.using(concurrency_key=slot_of(schedule), concurrency_limit=1)
     if schedule.jitter:
-        definition = definition.using(countdown=random.uniform(0, schedule.jitter))
+        left = (schedule.end_at - now).total_seconds() if schedule.end_at else schedule.jitter
+        spread = max(0.0, min(schedule.jitter, left))
+        definition = definition.using(countdown=random.uniform(0, spread))
     return definition
 
 
@@ -84,34 +85,24 @@ def arguments_of(schedule: Schedule) -> tuple[list[Any], dict[str, Any]]:
     """
     args: Any = schedule.args
     if not isinstance(args, list):
-        raise ScheduleError(f"args={args!r:.80}: expected a JSON array.", field="args")
+        raise ScheduleError(f"args is a {_json_kind(args)}: expected a JSON array.", field="args")
     return args, _object(schedule, "kwargs")
+
+
+def normalized(schedule: Schedule) -> dict[str, Any]:
+    """Return the columns of the call as JSON has them: tuples become lists and bytes text, as for `enqueue()`.
+
+    Raises:
+        ScheduleError: names the value that JSON, or a database, has no place for.
+    """
+    args, kwargs = arguments_of(schedule)
+    values = {"args": args, "kwargs": kwargs, "options": _object(schedule, "options")}
+    return {column: _normalized(value, column) for column, value in values.items()}
 
 
 def slot_of(schedule: Schedule) -> str:
     """Return the concurrency key of a schedule whose tasks wait for each other."""
     return f"taskhub.schedule:{schedule.pk or 0}"
-
-
-def check_call(schedule: Schedule) -> None:
-    """Try the call without enqueueing it. Where this process lacks the code, the task's catalog entry must do.
-
-    Raises:
-        ScheduleError: names what does not fit.
-    """
-    args, kwargs = arguments_of(schedule)
-    _object(schedule, "options")
-    try:
-        _check_arguments(_parameters(schedule.task), schedule)
-        if registry.find(schedule.task) is not None:
-            new_row(definition_of(schedule), args, kwargs)
-    except (ScheduleError, Error):
-        raise
-    except (InvalidOption, compat.InvalidTask) as error:
-        raise ScheduleError(str(error), field="options") from error
-    except Exception as error:  # the boundary around the task's functions that make keys
-        told = str(error) if isinstance(error, TaskhubError) else f"{type(error).__name__}: {error}"
-        raise ScheduleError(told, field="kwargs") from error
 
 
 def _signature(call: Signature | TaskDefinition | str) -> Signature:
@@ -134,41 +125,22 @@ def _stored(definition: TaskDefinition, option: str) -> Any:
     return normalize(value, f"{definition.identifier}: {option}")
 
 
+def _normalized(value: Any, column: str) -> Any:
+    try:
+        return normalize(value, column)
+    except InvalidArguments as error:
+        raise ScheduleError(str(error), field=column) from error
+
+
 def _object(schedule: Schedule, column: str) -> dict[str, Any]:
     value = getattr(schedule, column)
     if not isinstance(value, dict):
-        raise ScheduleError(f"{column}={value!r:.80}: expected a JSON object.", field=column)
+        raise ScheduleError(
+            f"{column} is a {_json_kind(value)}: expected a JSON object.", field=column
+        )
     return value
 
 
-def _parameters(name: str) -> Iterable[inspect.Parameter]:
-    """Return what a task's function takes, without the context, as its code or the catalog says."""
-    definition = registry.find(name)
-    if definition is not None:
-        found = list(inspect.signature(definition.func).parameters.values())
-        return found[1:] if definition.takes_context else found
-    entries = TaskCatalog.objects.using(queue_alias())
-    entry = entries.filter(name=name).first()
-    if entry is None:
-        known = [*entries.values_list("name", flat=True)]
-        close = get_close_matches(name, known, n=2)
-        hint = f" Did you mean {' or '.join(map(repr, close))}?" if close else ""
-        raise ScheduleError(f"task={name!r}: no task of this name is known.{hint}", field="task")
-    return [
-        inspect.Parameter(
-            one["name"],
-            getattr(inspect.Parameter, one["kind"].upper()),
-            default=one.get("default", inspect.Parameter.empty),
-        )
-        for one in entry.parameters
-    ]
-
-
-def _check_arguments(parameters: Iterable[inspect.Parameter], schedule: Schedule) -> None:
-    signature = inspect.Signature(list(parameters))
-    try:
-        signature.bind(*schedule.args, **schedule.kwargs)
-    except TypeError as error:
-        raise ScheduleError(
-            f"The arguments do not fit {schedule.task}{signature}: {error}.", field="kwargs"
-        ) from error
+def _json_kind(value: Any) -> str:
+    """Return what a value is, and not the value: arguments are not for everybody who reads why it was refused."""
+    return "JSON null" if value is None else _JSON_KINDS.get(type(value), type(value).__name__)

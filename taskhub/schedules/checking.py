@@ -9,7 +9,7 @@ from functools import partial
 from taskhub.errors import ScheduleError
 from taskhub.models import Schedule
 from taskhub.options import MAX_NAME
-from taskhub.schedules.calls import check_call
+from taskhub.schedules.fitting import check_call
 from taskhub.text import is_storable
 from taskhub.timing import Kind, Timing
 
@@ -53,25 +53,28 @@ def first_time(schedule: Schedule, now: datetime) -> datetime:
     due = schedule.timing.next(now)
     if due is None:
         is_past = schedule.kind == Kind.ONCE and schedule.at is not None and schedule.at <= now
-        why = (
-            f"at={schedule.at and schedule.at.isoformat()} is past"
-            if is_past
-            else f"none of its times lies before end_at={schedule.end_at and schedule.end_at.isoformat()}"
-        )
+        if is_past:
+            why, field = f"at={schedule.at and schedule.at.isoformat()} is past", "at"
+        elif schedule.end_at is not None:
+            why, field = (
+                f"none of its times lies before end_at={schedule.end_at.isoformat()}",
+                "end_at",
+            )
+        else:
+            why, field = "the calendar ends before its first time", "start_at"
         raise ScheduleError(
-            f"The schedule would never be due: {why}. It is {now.isoformat()} now.",
-            field="at" if is_past else "end_at",
+            f"The schedule would never be due: {why}. It is {now.isoformat()} now.", field=field
         )
     return due
 
 
-def check_name(name: str) -> None:
+def check_name(name: object) -> None:
     """Refuse what is no name of a schedule.
 
     Raises:
         ScheduleError: says what was expected.
     """
-    if not 0 < len(name) <= MAX_NAME or not is_storable(name):
+    if not isinstance(name, str) or not 0 < len(name) <= MAX_NAME or not is_storable(name):
         raise ScheduleError(
             f"name={name!r:.100}: expected a text of 1 to {MAX_NAME} characters.", field="name"
         )
@@ -85,6 +88,13 @@ def _check_times(schedule: Schedule) -> None:
     schedule.timing.check()
 
 
+def _check_switch(schedule: Schedule) -> None:
+    if not isinstance(schedule.enabled, bool):
+        raise ScheduleError(
+            f"enabled={schedule.enabled!r:.100}: expected True or False.", field="enabled"
+        )
+
+
 def _check_policies(schedule: Schedule) -> None:
     try:
         policies = schedule.policies
@@ -92,10 +102,10 @@ def _check_policies(schedule: Schedule) -> None:
         raise ScheduleError(
             f"{error}; expected one of the choices of misfire and overlap."
         ) from error
-    policies.check()
+    policies.check(schedule.every if schedule.kind == Kind.INTERVAL else None)
 
 
 _TIMES = {"kind", *Timing.__dataclass_fields__}
 _CHECKS: tuple[Callable[[Schedule], object], ...] = (
-    lambda schedule: check_name(schedule.name), _check_times, _check_policies, check_call,
+    lambda schedule: check_name(schedule.name), _check_switch, _check_times, _check_policies, check_call,
 )  # fmt: skip

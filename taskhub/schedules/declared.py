@@ -22,7 +22,8 @@ def sync() -> None:
     """Write the schedules that this process's code declares; disable those that it does not declare any more.
 
     What a person has enabled or disabled stays so. Schedules of tasks that this code does not have are left alone:
-    another worker may. Those that were disabled because nobody had the code are enabled when it is here.
+    another worker may (`disable_orphans` finds those that none has). Those that were disabled because nobody had the
+    code are enabled when it is here.
 
     Raises:
         DatabaseError: the database is in trouble.
@@ -31,7 +32,12 @@ def sync() -> None:
     for definition in known.values():
         if definition.schedule is not None:
             _trying(definition.identifier, lambda one=definition: _write(one))
-    for schedule in _rows().filter(is_from_code=True).exclude(disabled_by=DisabledBy.CODE):
+    kept = (
+        _rows()
+        .filter(is_from_code=True)
+        .exclude(disabled_by__in=(DisabledBy.CODE, DisabledBy.PERSON))
+    )
+    for schedule in kept:
         if schedule.task in known and known[schedule.task].schedule is None:
             why = f"The code of {schedule.task} does not declare it any more."
             disable(schedule.name, why, by=DisabledBy.CODE)
@@ -60,12 +66,11 @@ def _write(definition: TaskDefinition) -> None:
     if row is None:
         _create(Schedule(name=name, is_from_code=True, **columns))
         return
-    if row.disabled_by == DisabledBy.CODE:
-        columns["enabled"] = True
-    if any(getattr(row, column) != value for column, value in columns.items()):
+    differs = any(getattr(row, column) != value for column, value in columns.items())
+    if differs or row.disabled_by == DisabledBy.CODE:
         for column, value in columns.items():
             setattr(row, column, value)
-        save(row)
+        save(row, stays_off=set(DisabledBy) - {DisabledBy.CODE})
 
 
 def _create(schedule: Schedule) -> None:
@@ -83,7 +88,7 @@ def _trying(name: str, act: Any) -> None:
         act()
     except ScheduleError as error:
         logger.error("The schedule %s cannot be kept: %s", name, error)
-        row = _rows().filter(name=name)
+        row = _rows().filter(name=name).exclude(disabled_by=DisabledBy.PERSON)
         row.update(
             enabled=False, next_due_at=None, disabled_by=DisabledBy.ERROR, disabled_reason=str(error)[:500],
             updated_at=get_engine().now(),

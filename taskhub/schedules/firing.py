@@ -8,27 +8,25 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Collection
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import partial
 
 from django.db import transaction
 from django.db.models import Min, Q, QuerySet
 from django.db.utils import Error
 
-from taskhub import capability, conf
 from taskhub.engines import Engine, get_engine
 from taskhub.errors import EnqueueFailed
 from taskhub.models import Decision, DisabledBy, Schedule, ScheduleRun
 from taskhub.policies import MOST_AT_ONCE
-from taskhub.schedules.misfires import Verdict, judge
+from taskhub.schedules.editing import switch_off
+from taskhub.schedules.misfires import Verdict, judge, made_up
 from taskhub.schedules.runs import known_times, prune_runs, run
-from taskhub.text import storable
 from taskhub.trying import trying_again
 
 logger = logging.getLogger("taskhub.schedules")
 
 BATCH = 100  # schedules that one call fires
-_ORPHANED_AFTER = 300.0  # seconds for which a schedule is overdue that no living worker can fire
 
 
 def fire_due(names: Collection[str], now: datetime | None = None) -> int:
@@ -37,14 +35,22 @@ def fire_due(names: Collection[str], now: datetime | None = None) -> int:
     A schedule that cannot be kept is disabled with the reason, and the others go on. `now`: the database's clock.
 
     Raises:
-        DatabaseError: the database is in trouble; what was fired so far is.
+        DatabaseError: the first trouble that the database had with one of them; the others are fired all the same,
+            unless the connection is lost.
     """
     engine = get_engine()
     at = now or engine.now()
     due = _due(engine, at).filter(task__in=names).order_by("next_due_at")
-    fired = 0
+    fired, trouble = 0, None
     for pk in list(due.values_list("pk", flat=True)[:BATCH]):
-        fired += trying_again(partial(_fire, engine, pk, at), engine)
+        try:
+            fired += trying_again(partial(_fire, engine, pk, at), engine)
+        except Error as error:
+            trouble = trouble or error
+            if not engine.is_connected():
+                break
+    if trouble is not None:
+        raise trouble
     return fired
 
 
@@ -57,26 +63,6 @@ def seconds_to_next(names: Collection[str], now: datetime | None = None) -> floa
         return 0.0
     due: datetime | None = first["due"]
     return None if due is None else (due - (now or engine.now())).total_seconds()
-
-
-def disable_orphans(names: Collection[str], now: datetime | None = None) -> int:
-    """Disable overdue schedules whose tasks neither the caller, who knows `names`, nor a living worker has the code of.
-
-    Returns how many. They are enabled again when a worker starts that has it (`sync`).
-    """
-    engine = get_engine()
-    patience = timedelta(seconds=max(_ORPHANED_AFTER, 10 * conf.get().lease))
-    overdue = _schedules(engine).filter(next_due_at__lt=(now or engine.now()) - patience)
-    left = overdue.exclude(task__in=names)
-    if not left.exists():
-        return 0
-    known = {name for worker in capability.living_workers() for name in worker.tasks}
-    count = 0
-    for pk, task in list(left.values_list("pk", "task")[:BATCH]):
-        if task not in known:
-            reason = f"No living worker has the code of {task}."
-            count += _disable(engine, pk, DisabledBy.MISSING, reason)
-    return count
 
 
 def _fire(engine: Engine, pk: int, now: datetime) -> int:
@@ -99,7 +85,7 @@ def _fire(engine: Engine, pk: int, now: datetime) -> int:
             raise cause from None
         logger.exception("The schedule %d cannot be kept and is disabled.", pk)
         reason = f"{type(error).__name__}: {error}"
-        return _disable(engine, pk, DisabledBy.ERROR, reason)
+        return switch_off(engine, pk, DisabledBy.ERROR, reason)
 
 
 def _fulfil(engine: Engine, schedule: Schedule, now: datetime) -> None:
@@ -119,7 +105,8 @@ def _keep(engine: Engine, schedule: Schedule, now: datetime) -> None:
         _note_missed(engine, schedule, verdict, now)
     for due in verdict.run:
         if due not in decided:
-            run(engine, schedule, due, now)
+            why = made_up(due, now, schedule.policies)
+            run(engine, schedule, due, now, made_up=why)
     schedule.next_due_at = timing.next(now)
     schedule.save(using=engine.alias, update_fields=["next_due_at", "open_tasks"])
     prune_runs(engine, schedule)
@@ -133,12 +120,6 @@ def _note_missed(engine: Engine, schedule: Schedule, verdict: Verdict, now: date
         decision=Decision.MISSED,
         reason=verdict.reason[:500],
     )
-
-
-def _disable(engine: Engine, pk: int, by: DisabledBy, reason: str) -> int:
-    values = {"enabled": False, "next_due_at": None, "disabled_by": by, "updated_at": engine.now()}
-    row = _schedules(engine).filter(pk=pk)
-    return row.update(disabled_reason=storable(reason, 500), requested_at=None, **values)
 
 
 def _due(engine: Engine, now: datetime) -> QuerySet[Schedule]:

@@ -25,9 +25,9 @@ def run_now(name: str) -> AsyncResult:
     pk = get(name).pk
     with transaction.atomic(engine.alias):
         schedule = Schedule.objects.using(engine.alias).select_for_update().get(pk=pk)
-        result = enqueue(engine, schedule)
+        now = engine.now()
+        result = enqueue(engine, schedule, now)
         if not result.is_duplicate:
-            now = engine.now()
             note_task(engine, schedule, now, now, int(result.id), is_manual=True)
             schedule.save(using=engine.alias, update_fields=["open_tasks"])
     return result

@@ -44,6 +44,17 @@ def judge(
     return Verdict(kept, left_out, f"{_told(left_out, is_all=is_all)} {reason}")
 
 
+def made_up(due: datetime, now: datetime, policies: Policies) -> str:
+    """Return why a time is run that was missed, or "" for one within the grace."""
+    late = now - due
+    if late <= timedelta(seconds=policies.grace):
+        return ""
+    policy = str(policies.misfire).replace("_", " ")
+    return (
+        f"{timedelta(seconds=int(late.total_seconds()))} late, and made up for (misfire: {policy})"
+    )
+
+
 def _told(times: Sequence[datetime], *, is_all: bool) -> str:
     first, last = f"{times[0]:%Y-%m-%d %H:%M:%S}", f"{times[-1]:%Y-%m-%d %H:%M:%S}"
     if len(times) == 1 and is_all:

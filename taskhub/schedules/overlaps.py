@@ -21,27 +21,32 @@ class _Open:
     slot: str | None
 
 
-def obstacle(schedule: Schedule) -> str:
-    """Return why no task may be enqueued now, or ""; earlier ones are cancelled where the policy says so.
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """What the tasks of earlier times mean for one that is due: in the way, or what became of them; "" is nothing."""
+
+    reason: str = ""
+    is_in_the_way: bool = False
+
+
+def look(schedule: Schedule) -> Beside:
+    """Look at the tasks of earlier times that have not ended; they are cancelled where the policy says so.
 
     The caller has locked the schedule, and saves its `open_tasks`.
     """
     opened = _still_open(schedule)
     schedule.open_tasks = [one.id for one in opened]
     if not opened:
-        return ""
-    first = f"task #{opened[0].id} of an earlier time is {opened[0].state}"
+        return Beside()
     match schedule.overlap:
         case Overlap.SKIP:
-            return f"{first} (overlap: skip)"
+            first = f"task #{opened[0].id} of an earlier time is {opened[0].state}"
+            return Beside(f"{first} (overlap: skip)", is_in_the_way=True)
         case Overlap.QUEUE_ONE:
             return _queue_one(schedule, opened)
         case Overlap.CANCEL_PREVIOUS:
-            tasks = Task.objects.using(get_engine().alias).filter(id__in=schedule.open_tasks)
-            cancel_where(
-                tasks, f"the schedule {schedule.name} was due again (overlap: cancel previous)"
-            )
-    return ""
+            return _cancel_previous(schedule)
+    return Beside()
 
 
 def remember(schedule: Schedule, task_id: int) -> None:
@@ -49,15 +54,25 @@ def remember(schedule: Schedule, task_id: int) -> None:
     schedule.open_tasks = [*schedule.open_tasks, task_id][-REMEMBERED:]
 
 
-def _queue_one(schedule: Schedule, opened: list[_Open]) -> str:
+def _queue_one(schedule: Schedule, opened: list[_Open]) -> Beside:
+    end = "(overlap: queue one)"
     for one in opened:
         if one.state != TaskState.RUNNING:
-            return f"task #{one.id} waits already (overlap: queue one)"
-        if one.slot != slot_of(
-            schedule
-        ):  # enqueued under another policy: nothing would wait for its end
-            return f"task #{one.id} of an earlier time is running (overlap: queue one)"
-    return ""
+            return Beside(f"task #{one.id} waits already {end}", is_in_the_way=True)
+        running = f"task #{one.id} of an earlier time is running {end}"
+        if one.slot != slot_of(schedule):  # of another policy: nothing would wait for its end
+            return Beside(running, is_in_the_way=True)
+    return Beside(f"it waits: {running}")
+
+
+def _cancel_previous(schedule: Schedule) -> Beside:
+    ids = schedule.open_tasks
+    tasks = Task.objects.using(get_engine().alias).filter(id__in=ids)
+    end = "(overlap: cancel previous)"
+    if not cancel_where(tasks, f"the schedule {schedule.name} was due again {end}"):
+        return Beside()  # they have ended meanwhile, or were asked to stop before
+    those = f"task #{ids[0]}" if len(ids) == 1 else f"{len(ids)} tasks, the first #{ids[0]},"
+    return Beside(f"{those} of earlier times made way {end}")
 
 
 def _still_open(schedule: Schedule) -> list[_Open]:

@@ -8,6 +8,8 @@ from datetime import datetime, timedelta
 from difflib import get_close_matches
 from itertools import islice
 
+from django.db.models import F, Q
+
 from taskhub import cron
 from taskhub.engines import get_engine, queue_alias
 from taskhub.engines.timetable import PastRun
@@ -20,6 +22,8 @@ from taskhub.zones import ClockChange, changes, zone_of
 _A_YEAR = timedelta(days=366)
 _LATE_AFTER = 10.0  # seconds
 _MOST_MISSED = 1000
+_LOOKED_AT = 10_000  # runs, the newest: there is no index of when they were decided on
+_SECOND = timedelta(seconds=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,9 +56,9 @@ def get(name: str) -> Schedule:
         ScheduleError: there is none; says which names are close.
     """
     rows = Schedule.objects.using(queue_alias())
-    found = rows.filter(name=name).first() if is_storable(name) else None
+    found = rows.filter(name=name).first() if is_storable(str(name)) else None
     if found is None:
-        close = get_close_matches(name, [*rows.values_list("name", flat=True)], n=2)
+        close = get_close_matches(str(name), [*rows.values_list("name", flat=True)], n=2)
         hint = f" Did you mean {' or '.join(map(repr, close))}?" if close else ""
         raise ScheduleError(f"No schedule is named {name!r}.{hint}")
     return found
@@ -64,7 +68,7 @@ def words_of(schedule: Schedule) -> str:
     """Return in words when a schedule is due; as it was typed where a row changed by hand cannot be read."""
     try:
         return schedule.timing.words
-    except (ScheduleError, ValueError):
+    except (ScheduleError, ValueError, OverflowError):
         return schedule.cron or schedule.kind
 
 
@@ -118,15 +122,25 @@ def late(after: float = _LATE_AFTER, now: datetime | None = None) -> list[tuple[
 
 
 def last_missed(since: datetime) -> list[ScheduleRun]:
-    """Return for each schedule the last times since then that were missed and left out, newest first. One query."""
-    alias = queue_alias()
-    mine = Schedule.objects.using(alias).values("pk")  # so that each is found by its index
-    rows = ScheduleRun.objects.using(alias).filter(schedule__in=mine, due_at__gte=since)
-    missed = rows.filter(decision=Decision.MISSED).select_related("schedule").order_by("-due_at")
-    newest: dict[int, ScheduleRun] = {}
-    for row in missed[:_MOST_MISSED]:
-        newest.setdefault(row.schedule_id, row)
-    return [*newest.values()]
+    """Return for each schedule the last time, decided on since then, that was missed, newest first.
+
+    It was left out, or looked at later than its grace allows. Two queries.
+    """
+    rows = ScheduleRun.objects.using(queue_alias()).order_by("-id")
+    last = rows.values_list("id", flat=True).first()
+    if last is None:
+        return []
+    newest = rows.filter(id__gt=last - _LOOKED_AT, decided_at__gte=since, is_manual=False)
+    late = newest.filter(Q(decision=Decision.MISSED) | Q(decided_at__gt=F("due_at") + _SECOND))
+    missed: dict[int, ScheduleRun] = {}
+    for row in late.select_related("schedule")[:_MOST_MISSED]:
+        kept = missed.get(row.schedule_id)
+        if row.decision == Decision.MISSED:
+            if kept is None or kept.decision != Decision.MISSED:  # it tells of more than a late one
+                missed[row.schedule_id] = row
+        elif kept is None and row.late_seconds > row.schedule.grace:
+            missed[row.schedule_id] = row
+    return [*missed.values()]
 
 
 def _run(row: PastRun) -> Run:

@@ -45,7 +45,7 @@ class Arrivals:
         if not self._arrived:
             if not self._left:
                 raise StopIteration
-            self._arrived += self._wait_for_some()
+            self._wait_for_some()
         return self._arrived.popleft()
 
     def __aiter__(self) -> Self:
@@ -56,21 +56,21 @@ class Arrivals:
             if not self._left:
                 raise StopAsyncIteration
             await sync_to_async(self._refuse_inside_transaction)()
-            self._arrived += self._take_known()
+            self._take_known()
         if not self._arrived:
             wait = sync_to_async(self._wait_elsewhere, thread_sensitive=False)
-            self._arrived += await wait()
+            await wait()
         return self._arrived.popleft()
 
-    def _take_known(self) -> list[AsyncResult]:
+    def _take_known(self) -> None:
         """Take those that are known to have ended: no other thread can read what ran in the caller's transaction."""
         known = [id_ for id_, result in self._left.items() if result.is_ready]
-        return [self._left.pop(id_) for id_ in known]
+        self._arrived += [self._left.pop(id_) for id_ in known]
 
-    def _wait_elsewhere(self) -> list[AsyncResult]:
+    def _wait_elsewhere(self) -> None:
         """Wait in a thread of asyncio's, which would keep a database connection of its own for ever."""
         try:
-            return self._wait_for_some()
+            self._wait_for_some()
         finally:
             get_engine().connection.close()
 
@@ -78,11 +78,12 @@ class Arrivals:
         for result in self._left.values():
             result.refuse_inside_transaction()
 
-    def _wait_for_some(self) -> list[AsyncResult]:
-        """Return those that have ended since the last time; blocks until there is one.
+    def _wait_for_some(self) -> None:
+        """Let those arrive that have ended since the last time; blocks until there is one.
 
         Raises:
-            ResultTimeout, InsideTransaction, WaitInsideTask.
+            ResultTimeout, InsideTransaction, WaitInsideTask. TaskResultDoesNotExist: one has been deleted or rolled
+                back. It is given up by that; the others can still be asked for.
         """
         if self._deadline is None:
             self._refuse_inside_transaction()
@@ -93,11 +94,12 @@ class Arrivals:
         while True:
             seen = news.count()
             states = self._read_states()
-            ended = [
-                id_ for id_, state in states.items() if state in FINISHED and id_ in self._left
-            ]
-            if ended:
-                return [self._arrive(id_) for id_ in ended]
+            ended = [id_ for id_ in self._left if states.get(id_) in FINISHED]
+            # Those that are gone come last, one at a time: to read one raises, and that must hide no other.
+            if ended := ended or [id_ for id_ in self._left if id_ not in states][:1]:
+                for id_ in ended:
+                    self._arrive(id_, is_gone=id_ not in states)
+                return
             pause = min(_POLL, self._deadline - time.monotonic())
             if pause <= 0:
                 raise errors.ResultTimeout(
@@ -106,7 +108,8 @@ class Arrivals:
             refuse_inside_task(*self._left, allow_sync=self._allow_sync)
             news.wait(seen, pause)
 
-    def _arrive(self, result_id: str) -> AsyncResult:
+    def _arrive(self, result_id: str, *, is_gone: bool) -> None:
         result = self._left.pop(result_id)
-        result.refresh()
-        return result
+        if not (is_gone and result.is_ready):  # what is known of one that has ended stays known
+            result.refresh()
+        self._arrived.append(result)

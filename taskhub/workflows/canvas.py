@@ -11,7 +11,8 @@ from taskhub.errors import InvalidWorkflow
 from taskhub.models.dependency import Need
 from taskhub.signature import Signature
 from taskhub.workflows.building import build
-from taskhub.workflows.plan import Plan, Shape, check_parts
+from taskhub.workflows.checking import check_header, check_name, check_parts, need_of
+from taskhub.workflows.plan import Plan, Shape, Start
 
 if TYPE_CHECKING:
     from taskhub.results import AsyncResult
@@ -23,14 +24,18 @@ class Canvas:
 
     kind = "workflow"
 
-    def build(self, plan: Plan, before: Shape | None, need: Need = Need.SUCCESS) -> Shape:
-        """Add the tasks to a plan, to start after `before`; return those whose values come out of it."""
+    def build(self, plan: Plan, start: Start) -> Shape:
+        """Add the tasks to a plan, to start as `start` says; return those whose values come out of it."""
         raise NotImplementedError
 
     def plan(self, name: str = "") -> Plan:
-        """Return the tasks and their needs, written nowhere yet."""
-        plan = Plan(self.kind, name or self._name())
-        plan.end = self.build(plan, None)
+        """Return the tasks and their needs, written nowhere yet.
+
+        Raises:
+            InvalidWorkflow: no workflow can be named like this.
+        """
+        plan = Plan(self.kind, check_name(name) or self._name())
+        plan.end = self.build(plan, Start())
         return plan
 
     def enqueue(self, name: str = "") -> AsyncResult | GroupResult:
@@ -39,7 +44,8 @@ class Canvas:
         That is an AsyncResult where one task gives the last value, else a GroupResult.
 
         Raises:
-            InvalidArguments, PayloadTooLarge, InvalidOption, DuplicateTask, EnqueueFailed: nothing was written.
+            InvalidWorkflow, InvalidArguments, PayloadTooLarge, InvalidOption, DuplicateTask, EnqueueFailed: nothing was
+                written.
         """
         from taskhub.workflows.writing import enqueue_plan
 
@@ -65,10 +71,10 @@ class Chain(Canvas):
     def __init__(self, parts: tuple[Signature | Canvas, ...], need: Need) -> None:
         self.parts, self._need = parts, need
 
-    def build(self, plan: Plan, before: Shape | None, need: Need = Need.SUCCESS) -> Shape:
-        shape = build(self.parts[0], plan, before, need)
+    def build(self, plan: Plan, start: Start) -> Shape:
+        shape = build(self.parts[0], plan, start)
         for part in self.parts[1:]:
-            shape = build(part, plan, shape, self._need)
+            shape = build(part, plan, Start(shape, need=self._need))
         return shape
 
     def _name(self) -> str:
@@ -83,8 +89,8 @@ class Group(Canvas):
     def __init__(self, parts: tuple[Signature | Canvas, ...]) -> None:
         self.parts = parts
 
-    def build(self, plan: Plan, before: Shape | None, need: Need = Need.SUCCESS) -> Shape:
-        return [build(part, plan, before, need) for part in self.parts]
+    def build(self, plan: Plan, start: Start) -> Shape:
+        return [build(part, plan, start) for part in self.parts]
 
     def _name(self) -> str:
         return f"{len(self.parts)} × {_short(self.parts[0])}"[:200]
@@ -98,8 +104,9 @@ class Chord(Canvas):
     def __init__(self, header: Group, callback: Signature | Canvas, need: Need) -> None:
         self.header, self.callback, self._need = header, callback, need
 
-    def build(self, plan: Plan, before: Shape | None, need: Need = Need.SUCCESS) -> Shape:
-        return build(self.callback, plan, self.header.build(plan, before, need), self._need)
+    def build(self, plan: Plan, start: Start) -> Shape:
+        header = self.header.build(plan, start)
+        return build(self.callback, plan, Start(header, need=self._need))
 
     def _name(self) -> str:
         return (
@@ -137,15 +144,12 @@ def chord(
     `on_failure="continue"`: it runs although some have failed, with None in their places.
 
     Raises:
-        InvalidWorkflow: the header is empty, there is no callback, or a part is no signature or workflow.
+        InvalidWorkflow: the header is empty or no list, there is no callback, or a part is no signature or workflow.
     """
     if callback is None:
         raise InvalidWorkflow("A chord needs a callback: chord([a.s(1), a.s(2)], total.s()).")
     [last] = check_parts("chord's callback", [callback], "a signature")
-    if isinstance(header, Group):
-        parts = header.parts
-    else:
-        parts = check_parts("chord", header, "one signature or more before the callback")
+    parts = header.parts if isinstance(header, Group) else check_header(header)
     return Chord(Group(parts), last, need_of(on_failure))
 
 
@@ -153,14 +157,6 @@ def _listed(parts: tuple[Any, ...]) -> Iterable[Any]:
     """Let one list stand for its members."""
     is_list = len(parts) == 1 and isinstance(parts[0], Iterable)
     return parts[0] if is_list and not isinstance(parts[0], Signature | Canvas) else parts
-
-
-def need_of(on_failure: str) -> Need:
-    """Return what a dependent needs, by what it is to do when the other fails."""
-    known = {"cancel": Need.SUCCESS, "continue": Need.END}
-    if on_failure not in known:
-        raise InvalidWorkflow(f"on_failure={on_failure!r}; expected 'cancel' or 'continue'.")
-    return known[on_failure]
 
 
 def _short(part: Signature | Canvas) -> str:

@@ -10,11 +10,16 @@ from typing import Any
 from taskhub.errors import InvalidWorkflow
 from taskhub.models.dependency import Need
 from taskhub.signature import Signature
-from taskhub.workflows.building import add_callbacks, build
-from taskhub.workflows.canvas import Canvas, need_of
-from taskhub.workflows.plan import Plan, Shape, check_parts
-
-MAX_STEP_NAME = 100
+from taskhub.workflows.building import build
+from taskhub.workflows.canvas import Canvas
+from taskhub.workflows.checking import (
+    check_after,
+    check_name,
+    check_parts,
+    check_step_name,
+    need_of,
+)
+from taskhub.workflows.plan import Plan, Shape, Start
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,12 +30,15 @@ class _Step:
 
 
 class Workflow(Canvas):
-    """Steps that start when those named in their `after` have ended; each finds their values in `context.upstream`."""
+    """Steps that start when those named in their `after` have ended; each finds their values in `context.upstream`.
+
+    A step that is a chain, group, chord or graph itself starts with tasks that find them there.
+    """
 
     kind = "workflow"
 
     def __init__(self, name: str = "") -> None:
-        self.name = name
+        self.name = check_name(name)
         self._steps: dict[str, _Step] = {}
 
     def add(
@@ -41,20 +49,16 @@ class Workflow(Canvas):
         `on_failure="continue"`: it runs although one that it waits for has failed, with None for that one's value.
 
         Raises:
-            InvalidWorkflow: the name is taken or no name, or the part is no signature or workflow.
+            InvalidWorkflow: the name is taken or no name, `after` holds no names, or the part is no signature or
+                workflow.
         """
-        if not 0 < len(name) <= MAX_STEP_NAME:
-            raise InvalidWorkflow(
-                f"A step is named {name!r:.120}; expected a text of 1 to {MAX_STEP_NAME} characters."
-            )
-        if name in self._steps:
+        if check_step_name(name) in self._steps:
             raise InvalidWorkflow(f"Two steps are named {name!r}; give one of them another name.")
         [part] = check_parts(f"step {name!r}", [part], "a signature")
-        names = (after,) if isinstance(after, str) else tuple(after)
-        self._steps[name] = _Step(part, names, need_of(on_failure))
+        self._steps[name] = _Step(part, check_after(name, after), need_of(on_failure))
         return self
 
-    def build(self, plan: Plan, before: Shape | None, need: Need = Need.SUCCESS) -> Shape:
+    def build(self, plan: Plan, start: Start) -> Shape:
         """Add the steps to a plan; the values that come out are those of the steps that no other waits for.
 
         Raises:
@@ -64,18 +68,10 @@ class Workflow(Canvas):
         for name in self._in_order():
             step = self._steps[name]
             named = {other: shapes[other] for other in step.after}
-            if isinstance(step.part, Signature):
-                first = before if not named else None
-                number = plan.add(
-                    step.part, first, need=step.need if named else need, named=named, name=name
-                )
-                add_callbacks(plan, number, step.part.definition)
-                shapes[name] = number
-            else:
-                start: Shape | None = list(named.values()) if named else before
-                if isinstance(start, list) and len(start) == 1 and named:
-                    start = start[0]
-                shapes[name] = build(step.part, plan, start, step.need if named else need)
+            begin = Start(named=named, need=step.need) if named else start
+            with plan.inside(name):
+                shapes[name] = build(step.part, plan, begin)
+            plan.name_step(name, shapes[name])
         waited_for = {other for step in self._steps.values() for other in step.after}
         ends = [shapes[name] for name in self._steps if name not in waited_for]
         return ends[0] if len(ends) == 1 else ends
@@ -87,7 +83,7 @@ class Workflow(Canvas):
         for name, step in self._steps.items():
             for other in step.after:
                 if other not in self._steps:
-                    close = get_close_matches(str(other), self._steps, n=1)
+                    close = get_close_matches(other, self._steps, n=1)
                     hint = f" Did you mean {close[0]!r}?" if close else ""
                     raise InvalidWorkflow(
                         f"Step {name!r} waits for {other!r}, which is no step of this workflow.{hint} "

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,15 @@ if TYPE_CHECKING:
 Shape = int | list["Shape"]
 
 MAX_LINKS = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """What a part waits for: the value of `before` becomes its first argument, `named` are in `context.upstream`."""
+
+    before: Shape | None = None
+    named: Mapping[str, Shape] = field(default_factory=dict)
+    need: Need = Need.SUCCESS
 
 
 @dataclass(slots=True)
@@ -37,33 +47,26 @@ class Plan:
         self.kind, self.name = kind, name
         self.steps: list[Step] = []
         self.end: Shape = 0
+        self.named: dict[str, Shape] = {}
+        self._path: list[str] = []  # the steps of graphs that what is added now is inside of
+        self._times: dict[str, int] = {}
         self._links = 0
 
-    def add(
-        self,
-        signature: Signature,
-        before: Shape | None,
-        *,
-        need: Need = Need.SUCCESS,
-        named: Mapping[str, Shape] | None = None,
-        name: str = "",
-    ) -> int:
-        """Add a task that starts after all of `before` and `named`; return its number.
-
-        The value of `before` becomes its first argument, unless its signature is immutable; `named` are those that it
-        finds in `context.upstream`.
+    def add(self, signature: Signature, start: Start) -> int:
+        """Add a task that starts after all that `start` names; return its number. An immutable one takes no `before`.
 
         Raises:
             InvalidWorkflow: the graph has become too large.
         """
-        needs = list(dict.fromkeys([*flat(before), *flat(list((named or {}).values()))]))
+        before, named = start.before, start.named
+        needs = list(dict.fromkeys([*flat(before), *flat(list(named.values()))]))
         self._links += len(needs)
         if self._links > MAX_LINKS:
             raise InvalidWorkflow(
                 f"The {self.kind} {self.name} needs more than {MAX_LINKS} links: each member of a group waits for each "
                 "member of the group before it. Put one task between the groups."
             )
-        step = Step(signature, needs, need, name=name)
+        step = Step(signature, needs, start.need)
         if before is not None and not signature.is_immutable:
             step.inputs = _form(before, needs)
         if named:
@@ -72,6 +75,24 @@ class Plan:
             step.names = {number: key for key, shape in named.items() for number in flat(shape)}
         self.steps.append(step)
         return len(self.steps) - 1
+
+    @contextmanager
+    def inside(self, name: str) -> Iterator[None]:
+        """Let the names of steps that are given meanwhile begin with that of the step which they are part of."""
+        self._path.append(name)
+        yield
+        self._path.pop()
+
+    def name_step(self, name: str, shape: Shape) -> None:
+        """Name a step of a graph, by those that end it; a name that is taken already gets a number."""
+        found = full = ".".join([*self._path, name])
+        times = self._times.get(full, 1)
+        while found in self.named:
+            times += 1
+            found = f"{full} ({times})"
+        self._times[full], self.named[found] = times, shape
+        if isinstance(shape, int):
+            self.steps[shape].name = self.steps[shape].name or found
 
     def add_error_callback(self, signature: Signature, of: int) -> None:
         """Add a task that starts if another fails; the other's id becomes its first argument."""
@@ -101,24 +122,3 @@ def _placed(shape: Shape, place: Mapping[int, int]) -> Any:
     if isinstance(shape, int):
         return place[shape]
     return [_placed(part, place) for part in shape]
-
-
-def check_parts(kind: str, parts: Iterable[Any], expected: str) -> tuple[Any, ...]:
-    """Return the parts of a workflow as a tuple.
-
-    Raises:
-        InvalidWorkflow: there are none, or one of them is no signature or workflow.
-    """
-    from taskhub.signature import Signature
-    from taskhub.workflows.canvas import Canvas
-
-    found = tuple(parts)
-    if not found:
-        raise InvalidWorkflow(f"An empty {kind} has nothing to run; expected {expected}.")
-    for index, part in enumerate(found):
-        if not isinstance(part, Signature | Canvas):
-            raise InvalidWorkflow(
-                f"Part {index} of this {kind} is {part!r:.100}; expected a signature, as task.s(…) makes it, or a "
-                "chain, group or chord."
-            )
-    return found

@@ -13,7 +13,7 @@ from taskhub.models import Task, WorkflowRun
 from taskhub.queue.cancel import cancel_where
 from taskhub.queue.transition import tasks
 from taskhub.results import AsyncResult
-from taskhub.states import FINISHED, TaskState
+from taskhub.states import FINISHED, LIVE, TaskState
 from taskhub.workflows.arrivals import Arrivals
 
 _PART = 1000
@@ -49,7 +49,7 @@ class GroupResult:
         return found
 
     def states(self) -> dict[str, TaskState]:
-        """Read the states of all its tasks, by their ids; one query for a thousand."""
+        """Read the states of all its tasks, by their ids; one query for a thousand. Deleted ones are not in it."""
         ids = [int(leaf.id) for leaf in self.leaves()]
         found: dict[str, TaskState] = {}
         for start in range(0, len(ids), _PART):
@@ -59,17 +59,17 @@ class GroupResult:
 
     @property
     def completed_count(self) -> int:
-        """How many have ended, in whatever way."""
-        return sum(state in FINISHED for state in self.states().values())
+        """How many have ended, in whatever way, those included that have been deleted since."""
+        return len(self.leaves()) - sum(state in LIVE for state in self.states().values())
 
     @property
     def is_ready(self) -> bool:
-        """All have ended."""
+        """All have ended; to read one that has been deleted raises TaskResultDoesNotExist."""
         return self.completed_count == len(self.leaves())
 
     @property
     def is_successful(self) -> bool:
-        """All have succeeded."""
+        """All have succeeded, and none has been deleted."""
         states = self.states().values()
         return len(states) == len(self.leaves()) and set(states) == {TaskState.SUCCEEDED}
 
@@ -87,6 +87,7 @@ class GroupResult:
             ResultTimeout: not all have ended, `timeout` seconds after the first was asked for.
             InsideTransaction: they were enqueued in the current transaction.
             WaitInsideTask: the caller is a running task, and `allow_sync` was not given.
+            TaskResultDoesNotExist: one was rolled back, deleted or pruned; the next step goes on with the others.
         """
         return Arrivals(self.leaves(), self.states, timeout, allow_sync=allow_sync)
 
@@ -104,6 +105,7 @@ class GroupResult:
 
         Raises:
             TaskFailed, TaskCancelled, TaskExpired: of the first in order that did not succeed. ResultTimeout.
+            TaskResultDoesNotExist: one was rolled back, deleted or pruned.
             InsideTransaction, WaitInsideTask: as `as_completed`.
         """
         for _ in self.as_completed(timeout, allow_sync=allow_sync):

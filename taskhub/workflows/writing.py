@@ -19,7 +19,7 @@ from taskhub.results import AsyncResult, Newborn, duplicates
 from taskhub.signature import Signature
 from taskhub.states import TaskState, Tie, WaitsFor
 from taskhub.workflows.building import build
-from taskhub.workflows.plan import Plan, Shape, Step, flat
+from taskhub.workflows.plan import Plan, Shape, Start, Step, flat
 from taskhub.workflows.results import GroupResult
 
 # Members of a Flag take microseconds for what an int does at once.
@@ -65,7 +65,10 @@ def _graph(plan: Plan) -> Graph:
             for position, upstream in enumerate(step.needs)
         ]
         tags.append(definition.tags)
-    steps = {step.name: number for number, step in enumerate(plan.steps) if step.name}
+    steps = {
+        name: shape if isinstance(shape, int) else list(flat(shape))
+        for name, shape in plan.named.items()
+    }
     return Graph(plan.kind, plan.name[:200], rows, links, tags, steps, list(flat(plan.end)))
 
 
@@ -107,7 +110,7 @@ def _announce(results: Sequence[AsyncResult]) -> None:
 def with_callbacks(definition: TaskDefinition, args: Any, kwargs: Any) -> AsyncResult:
     """Enqueue one task and those that its `link` and `link_error` name."""
     plan = Plan("callbacks", definition.identifier)
-    build(Signature(definition, tuple(args), kwargs), plan, None)
+    build(Signature(definition, tuple(args), kwargs), plan, Start())
     try:
         return write_plan(plan)[0]
     except DuplicateTask as error:

@@ -1,13 +1,15 @@
 """The admin form of a schedule: what it refuses, what it shows, who may do what."""
 
-from datetime import timedelta
+import json
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.urls import reverse
 from django.utils import timezone
 
 from taskhub import registry, schedules
-from taskhub.models import AuditEntry, Schedule, ScheduleRun, Task
+from taskhub.errors import ScheduleError
+from taskhub.models import AuditEntry, Schedule, ScheduleRun, Task, TaskCatalog
 from tests.app import tasks_schedules as scheduled
 
 pytestmark = pytest.mark.django_db
@@ -51,6 +53,14 @@ def test_a_schedule_is_added(root):
     assert (entry.action, entry.target, entry.user_name) == ("add schedule", "nightly", "anna")
 
 
+def test_a_schedule_with_an_end_and_a_jitter_is_added(root):
+    end = timezone.localtime() + timedelta(days=9)
+    more = {"jitter": "30", "end_at_0": f"{end:%Y-%m-%d}", "end_at_1": "12:00"}
+    response = root.post(f"{LIST}add/", {**FORM, **more})
+    assert response.status_code == 302, response.context["errors"]
+    assert schedules.get("nightly").jitter == 30
+
+
 def between(monkeypatch, name, meanwhile):
     """Let something happen after the form was checked and before `schedules.<name>` does its work."""
     true = getattr(schedules, name)
@@ -78,7 +88,7 @@ def test_what_is_removed_or_declared_while_somebody_asks_to_remove_it_is_told(ro
     row = made()
 
     def declare():
-        Schedule.objects.filter(pk=row.pk).update(is_from_code=True)
+        Schedule.objects.filter(pk=row.pk).update(is_from_code=True, task="schedules.yearly")
 
     between(monkeypatch, "remove", declare)
     response = root.post(
@@ -103,6 +113,17 @@ BAD = [
     ({"task": "schedules.private"}, "task"),
     ({"kwargs": "{not json"}, "kwargs"),
     ({"kwargs": "[1]"}, "kwargs"),
+    ({"kwargs": '{"label": ' + "1" * 5000 + "}"}, "kwargs"),
+    ({"kwargs": "[" * 100_000}, "kwargs"),
+    ({"kwargs": "[" * 500 + "]" * 500}, "kwargs"),
+    ({"kwargs": '{"label": "\\u0000"}'}, "kwargs"),
+    ({"kwargs": '{"label": "\\ud800"}'}, "kwargs"),
+    ({"kwargs": '{"\\ud800": 1}'}, "kwargs"),
+    ({"kwargs": '{"label": NaN}'}, "kwargs"),
+    ({"options": '{"tags": ["\\ud800"]}'}, "options"),
+    ({"start_at_0": "0001-01-01", "start_at_1": "00:00"}, "start_at"),
+    ({"end_at_0": "9999-12-31", "end_at_1": "23:59"}, "end_at"),
+    ({"kind": "once", "at_0": "0001-01-01", "at_1": "00:00", "timezone": "America/New_York"}, "at"),
     ({"args": '{"a": 1}'}, "args"),
     ({"kwargs": '{"wrong": 1}'}, "kwargs"),
     ({"args": "[1, 2, 3]"}, "kwargs"),
@@ -124,6 +145,54 @@ def test_what_cannot_be_kept_is_refused_beside_its_field_by_the_form_and_by_its_
     assert field in response.context["adminform"].errors
     assert not Schedule.objects.exists()
     assert field in root.post(PREVIEW, {**FORM, **change}).json()["errors"]
+
+
+@pytest.mark.parametrize("year", [9990, 9997, 9998])
+def test_a_schedule_that_outlives_the_calendar_has_no_time_and_no_error(root, year):
+    form = {**FORM, "cron": "0 0 29 2 *", "start_at_0": f"{year}-12-30", "start_at_1": "00:00"}
+    told = root.post(PREVIEW, form).json()
+    assert [one["iso"][:10] for one in told["next"]] == (
+        ["9992-02-28", "9996-02-28"] if year == 9990 else []
+    )
+    response = root.post(f"{LIST}add/", form)
+    assert response.status_code == (302 if year == 9990 else 200)
+    if year != 9990:
+        (refusal,) = response.context["adminform"].errors["start_at"]
+        assert "the calendar ends before its first time" in refusal
+
+
+@pytest.mark.parametrize("kwargs", ['{"x": NaN}', '{"x": "\\u0000"}', '{"x": "\\ud800"}'])
+def test_arguments_of_a_task_that_only_the_catalog_knows_are_storable_too(root, kwargs):
+    TaskCatalog.objects.create(
+        name="other.task", queue="default", module_path="other", updated_at=timezone.now(),
+        parameters=[{"name": "x", "kind": "positional_or_keyword"}],
+    )  # fmt: skip
+    form = {**FORM, "task": "other.task", "kwargs": kwargs}
+    assert "kwargs" in root.post(f"{LIST}add/", form).context["adminform"].errors
+    assert "kwargs" in root.post(PREVIEW, form).json()["errors"]
+    with pytest.raises(ScheduleError, match="kwargs"):
+        row = Schedule(name="x", task="other.task", kind="cron", cron="@daily")
+        row.kwargs = json.loads(kwargs)
+        schedules.save(row)
+
+
+def test_what_is_typed_and_cannot_be_stored_is_still_there(root):
+    typed = '{"label": "\\ud800"}'
+    form = root.post(f"{LIST}add/", {**FORM, "kwargs": typed}).context["adminform"].form
+    assert form["kwargs"].value() == typed
+
+
+def test_a_row_whose_times_are_damaged_has_a_page(root):
+    pulse = made()
+    for damage in [
+        {"start_at": datetime(1, 1, 1, tzinfo=UTC)},
+        {"kind": "once", "at": datetime(1, 1, 1, tzinfo=UTC), "timezone": "America/New_York"},
+        {"kind": "once", "at": datetime(9999, 12, 31, 23, tzinfo=UTC), "timezone": "Asia/Tokyo"},
+        {"timezone": "Mars/Base"},
+    ]:
+        Schedule.objects.filter(pk=pulse.pk).update(**damage)
+        assert root.get(page_of(pulse)).status_code == 200
+        assert root.get(LIST).status_code == 200
 
 
 def test_several_problems_are_told_at_once(root):
@@ -175,6 +244,8 @@ def test_the_preview_of_an_hourly_entry_says_that_it_follows_real_time(root):
 
 def test_the_preview_writes_nothing_and_is_for_those_who_may_edit(root, staff):
     assert root.get(PREVIEW).status_code == 405
+    for pk in ("9" * 30, "9" * 5000, "x"):
+        assert root.post(f"{PREVIEW}?schedule={pk}", FORM).status_code == 200
     assert staff("taskhub.view_schedule").post(PREVIEW, FORM).status_code == 403
     assert staff(ADD).post(PREVIEW, FORM).status_code == 403, "adding is choosing what is called"
     pulse = made()
@@ -197,6 +268,54 @@ def test_who_may_not_edit_arguments_changes_the_times_only_and_does_not_see_the_
     pulse.refresh_from_db()
     assert (pulse.cron, pulse.task) == ("30 2 * * *", "schedules.tick")
     assert pulse.kwargs == {"label": "secret words"}
+
+
+def test_what_the_arguments_hold_is_not_told_by_a_filter(staff, root):
+    schedules.add_periodic("pulse", scheduled.tick.s(label="secret words"), 60)
+    viewer = staff("taskhub.view_schedule")
+    for lookup in (
+        "kwargs__label__startswith",
+        "kwargs__icontains",
+        "args__0",
+        "options__priority",
+    ):
+        for value in ("secret", "nope"):
+            assert viewer.get(LIST, {lookup: value}).status_code == 400
+    for offered in ({"enabled__exact": "1"}, {"kind__exact": "interval"}, {"is_from_code": "0"}):
+        assert root.get(LIST, offered).context["cl"].result_count == 1
+    assert root.get(LIST, {"o": "-2", "q": "pulse"}).context["cl"].result_count == 1
+
+
+DAMAGES = [
+    {"args": {"secret": 1}},
+    {"kwargs": ["secret"]},
+    {"kwargs": {"secret": 1}},
+    {"options": {"timeout": "secret"}},
+    {"options": {"concurrency_key": "secret"}, "overlap": "queue_one"},
+]
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_who_may_not_see_the_arguments_is_not_told_what_a_damaged_row_holds(staff, damage):
+    pulse = made()
+    Schedule.objects.filter(pk=pulse.pk).update(**damage)
+    form = {**FORM, "name": "pulse", "overlap": damage.get("overlap", "allow")}
+    client = staff(CHANGE)
+    told = client.post(f"{PREVIEW}?schedule={pulse.pk}", form)
+    assert told.json()["errors"]
+    page = client.post(page_of(pulse), form)
+    assert page.status_code == 200
+    for response in (told, page):
+        assert "secret" not in response.content.decode()
+
+
+def test_why_a_damaged_row_was_disabled_does_not_tell_its_arguments(staff):
+    pulse = made()
+    Schedule.objects.filter(pk=pulse.pk).update(args={"secret": 1})
+    schedules.fire_due(["schedules.tick"], pulse.created_at + timedelta(hours=1))
+    text = staff("taskhub.view_schedule").get(LIST).content.decode()
+    assert "args is a JSON object: expected a JSON array" in text
+    assert "secret" not in text
 
 
 def test_adding_and_duplicating_need_the_right_to_edit_arguments(staff):
@@ -245,6 +364,9 @@ def test_deleting_takes_the_history_along_and_spares_what_the_code_declares(root
     assert root.post(url, {"post": "yes"}).status_code == 403
     act(root, "delete_selected", declared, post="yes")
     assert schedules.get("schedules.yearly").enabled
+    Schedule.objects.filter(pk=declared.pk).update(task="gone.task")
+    assert root.post(url, {"post": "yes"}).status_code == 302, "its code is gone"
+    assert not Schedule.objects.filter(pk=declared.pk).exists()
 
 
 def test_of_a_declared_schedule_only_the_switch_can_be_changed(root):

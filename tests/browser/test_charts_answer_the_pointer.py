@@ -153,7 +153,7 @@ def test_the_axis_reads_in_the_zone_that_was_chosen(elsewhere: Page):
     measure(5, 40)
     elsewhere.goto("/taskhub/")
     expect(elsewhere.locator(PILE)).to_be_visible()
-    assert is_read(elsewhere, ahead=0)
+    eventually(lambda: is_read(elsewhere, ahead=0))
     elsewhere.locator("#clock").click()
     eventually(lambda: is_read(elsewhere, ahead=330))
 

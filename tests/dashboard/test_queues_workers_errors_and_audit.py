@@ -6,10 +6,12 @@ from django.utils import timezone
 
 from dashboard.drain import drain
 from dashboard.rates import Rate
-from taskhub import monitor
+from taskhub import Workflow, group, monitor
+from taskhub.admin import guarding
 from taskhub.metrics.tally import MINUTE, floor, moment
 from taskhub.models import (
     AuditEntry,
+    BulkAction,
     Checkpoint,
     Dependency,
     LogLine,
@@ -22,6 +24,7 @@ from taskhub.models import (
 )
 from taskhub.monitor import QueueStats
 from taskhub.states import TaskState
+from tests.app import tasks_flow as flow
 from tests.dashboard.builders import ago, make_entry, make_result, make_task, make_worker
 from tests.engines.builders import new_task
 
@@ -96,6 +99,40 @@ def test_a_queue_page_shows_what_is_next_its_limits_and_its_history(operator):
     assert "at most 100/m" in text
     assert "by anna: relay down" in text
     assert "What was done to it" in text
+
+
+def test_a_queues_history_tells_of_its_purges_and_not_of_other_queues(operator):
+    make_task()
+    for number, (action, target) in enumerate(
+        [
+            ("pause", "mail"),
+            ("pause", "queue mail"),
+            ("purge", "20,000 tasks: queue:mail"),
+            ("undo", "mass action 7: queue:mail"),
+            ("purge", "3 tasks: queue:Mail"),
+            ("purge", "3 tasks: queue:mail2"),
+            ("purge", "3 tasks: queue:other"),
+            ("purge", '3 tasks: queue:"e mail"'),
+            ("run schedule", "mail"),
+        ]
+    ):
+        AuditEntry.objects.create(
+            at=ago(60 - number), user_id="1", user_name="anna", action=action, target=target
+        )
+    told = [one.target for one in page(operator, "queue", "mail").context["history"]]
+    assert told == [
+        "mass action 7: queue:mail", "20,000 tasks: queue:mail", "queue mail", "mail",
+    ]  # fmt: skip
+
+
+def test_a_purge_from_its_page_is_in_the_history_of_a_queue_whose_name_holds_a_space(operator):
+    make_task(queue="e mail")
+    operator.post(reverse("dashboard:purge", args=["e mail"]))
+    preview = BulkAction.objects.get()
+    operator.post(reverse("dashboard:run_bulk", args=[preview.pk]), {"reason": "stuck"})
+    make_task(queue="e mail")
+    history = page(operator, "queue", "e mail").context["history"]
+    assert [(one.action, one.reason) for one in history] == [("purge", "stuck")]
 
 
 def test_a_queue_that_nobody_has_named_is_not_found(operator):
@@ -256,6 +293,22 @@ def test_the_audit_log_is_paged_and_narrowed(operator):
     assert not page(operator, "audit", action="nonsense", who="\x00").context["entries"]
 
 
+@pytest.mark.parametrize("action", ["run schedule", "add schedule", "remove schedule", "imported"])
+def test_each_action_can_be_chosen_in_the_audit_log(operator, action):
+    for one in (action, "cancel"):
+        AuditEntry.objects.create(
+            at=ago(1), user_id="1", user_name="anna", action=one, target="nightly"
+        )
+    response = page(operator, "audit", action=action)
+    assert [entry.action for entry in response.context["entries"]] == [action]
+    assert f'<option value="{action}" selected>' in response.content.decode()
+
+
+def test_what_the_audit_log_offers_has_a_word_for_each_action_of_dashboard_and_admin(operator):
+    offered = page(operator, "audit").context["actions"]
+    assert {*guarding._ACTIONS, "add schedule", "change schedule"} <= set(offered)
+
+
 # -- the task page --------------------------------------------------------------------------------------------------
 
 
@@ -286,6 +339,13 @@ def test_a_workflow_is_drawn_from_left_to_right(operator):
     text = response.content.decode()
     assert "publish: failed" in text
     assert f'href="/ops/tasks-of-ours/tasks/{after.pk}/"' in text
+
+
+def test_all_that_end_a_step_are_drawn_with_its_name_and_parts_of_one_with_theirs(operator):
+    outer = Workflow("Shop").add("load", group([flow.one.s(), flow.one.s()]))
+    outer.add("orders", Workflow().add("check", flow.one.s()), after="load").enqueue()
+    graph = page(operator, "task", Task.objects.latest("pk").pk).context["graph"]
+    assert [node.step for node in graph.nodes] == ["load", "load", "orders.check"]
 
 
 def test_children_parent_steps_checkpoint_log_and_python_are_on_the_page(operator, reader):

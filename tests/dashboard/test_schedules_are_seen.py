@@ -63,6 +63,22 @@ def test_a_missed_time_is_raised_on_the_overview(operator, nightly):
     assert "asleep &lt;all&gt; night" in overview
 
 
+def test_a_run_that_came_hours_late_is_raised_on_the_overview_however_long_ago_it_was_due(
+    operator, nightly
+):
+    due = timezone.now() - timedelta(hours=6)
+    run = ScheduleRun(schedule=nightly, due_at=due, decided_at=due + timedelta(seconds=2))
+    run.decision, run.reason = Decision.ENQUEUED, "made up for <at last>"
+    run.save()
+    overview = reverse("dashboard:overview")
+    assert "made up for" not in operator.get(overview).content.decode(), "it was on time"
+    ScheduleRun.objects.update(decided_at=timezone.now() - timedelta(minutes=5))
+    text = operator.get(overview).content.decode()
+    assert "was 5 h 55 min late" in text
+    assert "made up for &lt;at last&gt;" in text
+    assert "made up for &lt;at last&gt;" in page(operator), "and beside its mark in the list"
+
+
 def test_many_schedules_stand_on_pages_those_that_are_late_first(operator, monkeypatch):
     monkeypatch.setattr(timetable, "SIZE", 2)
     Schedule.objects.all().delete()

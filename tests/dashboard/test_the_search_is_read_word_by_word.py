@@ -4,9 +4,9 @@ import pytest
 from django.urls import reverse
 
 from dashboard import facets, grammar, narrowing
-from dashboard.filters import Filters
+from dashboard.filters import PAYLOADS, Filters
 from dashboard.reading import first_id_since
-from taskhub.models import Outcome, SavedView
+from taskhub.models import AuditEntry, Outcome, SavedView
 from taskhub.states import TaskState
 from tests.dashboard.builders import ago, make_entry, make_result, make_task, make_worker
 
@@ -98,6 +98,8 @@ def test_a_word_that_is_no_filter_is_named_with_a_mend(operator, typed, problem,
     [
         ({"state": "faild"}, "is none of pending", "?state=failed"),
         ({"since": "2 hours"}, "is no span", "?since=2h"),
+        ({"since": "0001-01-01"}, "is no span", ""),
+        ({"since": "1969-12-31"}, "is no span", ""),
         ({"parent": "x"}, "is no id", ""),
         ({"args.a b": "1"}, "names no argument", ""),
     ],
@@ -122,6 +124,31 @@ def test_payloads_are_not_searched_without_the_permission(reader, operator):
         assert "lacks the permission view_payloads" in response.content.decode()
 
 
+def test_each_key_that_needs_the_permission_is_hidden_in_a_stored_search(db):
+    for key in PAYLOADS:
+        filters = Filters.of({"queue": "a b", "since": "2h", key: "x y", f"{key}.n": "z"})
+        stored = AuditEntry(target=f"20,000 tasks: {filters.words}")
+        assert stored.open_target in (
+            '20,000 tasks: queue:"a b" •••', '20,000 tasks: queue:"a b" since:2h •••',
+        )  # fmt: skip
+    for target in ("task 7: args.mail", "queue error:1", "3 tasks: queue:mail task:error.*"):
+        assert AuditEntry(target=target).open_target == target
+
+
+def test_a_shared_view_that_tells_of_payloads_is_shown_to_those_who_may_see_them(
+    operator, client_with
+):
+    for name, search in (("Ada", "?state=failed&args.user_id=42"), ("Failed", "?state=failed")):
+        SavedView.objects.create(
+            name=name, search=search, user_id="0", is_shared=True, created_at=ago(0)
+        )
+    told = {
+        is_blind: [view.name for view in client.get(reverse("dashboard:tasks")).context["views"]]
+        for is_blind, client in ((False, operator), (True, client_with("view_dashboard")))
+    }
+    assert told == {False: ["Ada", "Failed"], True: ["Failed"]}
+
+
 def test_a_masked_name_is_not_searched_by_anybody(operator):
     make_entry("email.send", "to", "token", sensitive=["token"])
     make_task(kwargs={"token": "secret"}, masked=["token"])
@@ -142,6 +169,20 @@ def test_arguments_are_found_by_their_place_too(operator):
     make_task(args=["42", 7])
     make_task(name="unknown", args=["a", 42])
     assert found(operator, **{"args.user_id": "42"}) == {task.pk}
+
+
+@pytest.mark.parametrize(
+    "value", ["NaN", "Infinity", "-Infinity", "1e999", "[" * 3000, "9" * 4000, "null"]
+)
+def test_an_argument_that_no_database_has_as_json_is_searched_as_text(operator, value):
+    text = make_task(kwargs={"x": value})
+    make_task(kwargs={"x": 1.5})
+    assert found(operator, **{"args.x": value}) == {text.pk}
+
+
+def test_the_first_day_that_a_search_may_name_is_that_of_1970(operator):
+    task = make_task()
+    assert found(operator, since="1970-01-01") == {task.pk}
 
 
 def test_hostile_searches_are_shown_safely_and_find_nothing(operator):

@@ -161,7 +161,7 @@ def test_an_argument_that_was_not_given_can_be_set_and_empty_stays_out(operator)
 @pytest.mark.parametrize(
     ("value", "said"),
     [
-        ("NaN", "order is nan: JSON has no such number"),
+        ("NaN", "NaN is no finite number"),
         ('["\\ud800"]', "lone surrogate"),
         ("[" * 5000 + "]" * 5000, ""),
     ],
@@ -200,6 +200,22 @@ def test_arguments_that_are_no_json_are_shown_again_with_what_is_wrong(operator)
     assert "is no JSON" in text
     assert "b@example.org" in text
     assert state_of(task) == TaskState.FAILED
+    assert AuditEntry.objects.count() == 0
+
+
+@pytest.mark.parametrize(
+    ("typed", "problem"),
+    [
+        ("[" * 6000, "nested too deeply"),
+        ("NaN", "NaN is no finite number"),
+        ('{"a": [1e999]}', "1e999 is no finite number"),
+    ],
+)
+def test_arguments_that_no_database_has_as_json_are_told_at_their_field(operator, typed, problem):
+    task = make_task(TaskState.FAILED, kwargs={"to": "a"})
+    response = operator.post(reverse("dashboard:retry_edited", args=[task.pk]), {"arg-to": typed})
+    assert response.status_code == 400
+    assert problem in response.content.decode()
     assert AuditEntry.objects.count() == 0
 
 

@@ -42,10 +42,9 @@ VERBS: dict[str, set[Permission]] = {
 SILENT = {
     "choose",
     "purge",
-    "stop_bulk",
     "save_view",
     "forget_view",
-}  # they change no task, or went on the record before
+}  # they change no task
 PAGES: dict[str, set[Permission]] = {
     "overview": set(),
     "tasks": set(),

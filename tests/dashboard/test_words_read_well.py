@@ -1,8 +1,9 @@
 import pytest
 
-from dashboard import tracebacks, words
+from dashboard import bulk_titles, tracebacks, words
 from dashboard.converters import QueueName
 from dashboard.lanes import lane
+from taskhub.models import BulkAction, BulkState, BulkVerb
 
 
 @pytest.mark.parametrize(
@@ -31,6 +32,26 @@ def test_a_duration_is_as_precise_as_it_is_short(seconds, text):
 
 def test_counts_stop_at_the_cap():
     assert [words.capped(n) for n in (0, 1132, 10_000, 10_001)] == ["0", "1,132", "10,000", "10k+"]
+
+
+def test_what_is_known_exactly_is_recorded_exactly():
+    told = [words.recorded(n, "task") for n in (1, 2, 20_000)]
+    assert told == ["1 task", "2 tasks", "20,000 tasks"]
+
+
+@pytest.mark.parametrize(
+    ("state", "title"),
+    [
+        (BulkState.DONE, "Purged 20,000 tasks"),
+        (BulkState.UNDONE, "Brought 15,000 tasks back"),
+        (BulkState.STOPPED, "Stopped: purged 20,000 of 30,000 tasks"),
+    ],
+)
+def test_a_mass_action_counts_its_tasks_exactly(state, title):
+    action = BulkAction(
+        verb=BulkVerb.PURGE, state=state, pinned=30_000, changed=20_000, restored=15_000
+    )
+    assert bulk_titles.title(action) == title
 
 
 @pytest.mark.parametrize("name", ["", ".", "..", "~", "a/b", "a%2Fb", "ü", "mail", "a-b_c.d", " "])

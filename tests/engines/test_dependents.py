@@ -3,14 +3,16 @@
 import threading
 
 import pytest
+from django.db import transaction
 
 from taskhub import chain, chord, group, monitor, queue
 from taskhub.engines import get_engine
 from taskhub.errors import InvalidArguments
 from taskhub.models import Cascade, Dependency, Outcome, Task, WorkflowRun
-from taskhub.queue import dependents, prune
+from taskhub.queue import dependents, prune, purge, transition
 from taskhub.queue.rescue import rescue_child
 from taskhub.states import TaskState
+from taskhub.trying import trying_again
 from taskhub.workflows.results import cancel_workflow
 from tests.app import tasks_flow as flow
 from tests.engines.builders import ago, claim, ending, finish, state_of
@@ -144,6 +146,61 @@ def test_a_retry_while_the_failure_still_spreads_leaves_nobody_behind(worker, mo
     assert set(states()) == {"succeeded"}
 
 
+def end_queued(worker):
+    finish(worker, [ending(one) for one in claim(worker, 10)])
+
+
+def a_cancelled_chord(worker):
+    """A chord whose callback bears failures, cancelled as a whole; return the ids of its members and its callback."""
+    result = chord(
+        [flow.echo.s(n) for n in range(3)], flow.echo.s(), on_failure="continue"
+    ).enqueue()
+    *members, callback = ids()
+    cancel_workflow(result.workflow_id)
+    assert states() == ["cancelled"] * 4
+    return members, callback
+
+
+def test_a_callback_that_is_retried_with_its_members_waits_for_them_again(worker):
+    _, callback = a_cancelled_chord(worker)
+    assert monitor.retry_where(state="cancelled") == 4
+    assert states() == ["queued"] * 3 + ["pending"]
+    end_queued(worker)
+    assert state_of(callback) == "queued"
+
+
+def test_a_callback_alone_that_is_retried_takes_its_members_as_they_have_ended(worker):
+    _, callback = a_cancelled_chord(worker)
+    queue.retry(callback)
+    assert state_of(callback) == "queued"
+
+
+def test_a_callback_that_is_retried_after_its_members_waits_for_them(worker):
+    members, callback = a_cancelled_chord(worker)
+    for member in members:
+        queue.retry(member)
+    queue.retry(callback)
+    assert states() == ["queued"] * 3 + ["pending"]
+    end_queued(worker)
+    assert state_of(callback) == "queued"
+
+
+@pytest.mark.only_on("postgresql", "mysql")
+def test_a_member_that_ends_while_its_callback_is_retried_is_not_waited_for_for_ever(worker):
+    """The end of the member does not see the retry of the callback, which has not committed yet."""
+    members, callback = a_cancelled_chord(worker)
+    for member in members:
+        queue.retry(member)
+    claims = claim(worker, 3)
+    with transaction.atomic():
+        queue.retry(callback)
+        in_thread(finish, worker, [ending(one) for one in claims]).result(30)
+    assert state_of(callback) == "pending"
+    while queue.go_on_telling():
+        pass
+    assert state_of(callback) == "queued"
+
+
 def test_a_step_that_a_person_cancelled_stays_cancelled_when_its_upstream_is_retried(worker):
     chain(flow.one.s(), flow.echo.s(), flow.echo.s()).enqueue()
     first, second, third = ids()
@@ -188,6 +245,35 @@ def test_cancelling_a_workflow_cancels_what_is_left(worker):
     finish(worker, [ending(one) for one in claim(worker)])
     assert cancel_workflow(WorkflowRun.objects.get().pk) == 2
     assert states() == ["succeeded", "cancelled", "cancelled"]
+
+
+@pytest.mark.parametrize(
+    "cancel_all",
+    [
+        lambda run: cancel_workflow(run.pk),
+        lambda run: monitor.cancel_by_queue("default"),
+        lambda run: purge("default"),
+    ],
+)
+def test_nothing_starts_between_the_batches_of_a_cancel(hub, monkeypatch, cancel_all):
+    monkeypatch.setattr(transition, "BATCH", 3)
+    first = chord([flow.echo.s(n) for n in range(3)], flow.echo.s(), on_failure="continue")
+    chain(first, flow.echo.s(), on_failure="continue").enqueue()
+    began, seen = states(), []
+
+    def try_and_look(write, engine):
+        done = trying_again(write, engine)
+        if not engine.connection.in_atomic_block:
+            seen.append(states())
+        return done
+
+    monkeypatch.setattr(transition, "trying_again", try_and_look)
+    assert cancel_all(WorkflowRun.objects.get()) == len(began)
+    assert states() == ["cancelled"] * len(began)
+    assert len(seen) == 2
+    for between in seen:
+        changes = zip(began, between, strict=True)
+        assert all(after in (before, "cancelled") for before, after in changes)
 
 
 def test_a_rescued_member_is_no_end_and_a_lost_one_is(worker):

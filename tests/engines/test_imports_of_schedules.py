@@ -270,6 +270,72 @@ def test_what_django_q_cannot_hand_over_is_told_and_why():
         assert reason in line
 
 
+DEEP = "[" * 100_000
+
+
+@pytest.mark.usefixtures("_foreign_tables")
+def test_rows_of_celery_beat_that_are_damaged_are_told_one_by_one_and_the_others_go_on():
+    ten = Interval.objects.create(every=10, period="minutes").pk
+    beat("no interval", interval_id=999)
+    beat("no crontab", crontab_id=999)
+    beat("no clocked", clocked_id=999)
+    beat("before all times", interval_id=ten, start_time=datetime(1, 1, 2, tzinfo=UTC))
+    beat("deep", interval_id=ten, args=DEEP)
+    beat("digits", interval_id=ten, kwargs='{"label": ' + "1" * 5000 + "}")
+    beat("surrogate", interval_id=ten, kwargs='{"label": "\\ud800"}')
+    beat("good", interval_id=ten)
+    told = run("--apply")
+    assert "1 of 8 schedules carried over." in told
+    for name, reason in [
+        ("no interval", "there is no interval #999"),
+        ("no crontab", "there is no crontab #999"),
+        ("no clocked", "there is no clocked #999"),
+        ("before all times", "expected a time of the years 1900 to 9998"),
+        ("deep", "its args are not JSON"),
+        ("digits", "its kwargs are not JSON"),
+        ("surrogate", "a lone surrogate"),
+    ]:
+        (line,) = [one for one in told.splitlines() if f"beat: {name}: " in one]
+        assert "NOT carried over" in line
+        assert reason in line
+
+
+@pytest.mark.usefixtures("_foreign_tables")
+def test_rows_of_django_q_that_are_damaged_are_told_one_by_one_and_the_others_go_on():
+    q("set", "D", kwargs="{1, 2}")
+    q("list", "D", kwargs="['x']")
+    q("stars", "D", kwargs="**{'label': 'x'}")
+    q("a set inside", "D", kwargs="{'label': {1}}")
+    q("no text as a key", "D", kwargs="{1: 2}")
+    q("deep", "D", args=DEEP)
+    q("deep too", "D", kwargs=f"label={DEEP}")
+    q("too often", "C", cron="0 0 * * *", repeats=2_000_000_000)
+    q("before all times", "H", next_run=datetime(1, 1, 2, tzinfo=UTC))
+    q("good", "D", args="b'x'")
+    q("for ages", "I", minutes=5, repeats=2_000_000_000)
+    q("twice", "D")
+    q("twice", "D")
+    dry, told = run(), run("--apply")
+    assert "3 of 13 schedules can be carried over" in dry
+    assert "3 of 13 schedules carried over." in told
+    for name, reason in [
+        ("set", "its kwargs cannot be read"),
+        ("list", "its kwargs cannot be read"),
+        ("stars", "its kwargs cannot be read"),
+        ("a set inside", "not JSON-serializable"),
+        ("no text as a key", "JSON keys are strings"),
+        ("deep", "cannot be read"),
+        ("deep too", "its kwargs cannot be read"),
+        ("too often", "no more than 10000 are counted out"),
+        ("before all times", "expected a time of the years"),
+        ("twice", "another of them has this name"),
+    ]:
+        line = [one for one in told.splitlines() if f"q2: {name}: " in one][-1]
+        assert "NOT carried over" in line
+        assert reason in line
+    assert (made("good").args, made("for ages").end_at) == (["x"], None)
+
+
 @pytest.mark.usefixtures("_foreign_tables")
 def test_they_may_be_carried_over_disabled():
     beat("pulse", interval_id=Interval.objects.create(every=1, period="hours").pk)

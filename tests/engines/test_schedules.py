@@ -3,13 +3,15 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from django.db import transaction
+from django.db import connection, transaction
+from django.db.utils import Error, IntegrityError, InterfaceError
 from django.utils import timezone
 
-from taskhub import queue, schedules
-from taskhub.errors import ScheduleError, UnknownTask
+from taskhub import Cron, compat, queue, schedules, task
+from taskhub.errors import InvalidOption, ScheduleError, UnknownTask
 from taskhub.models import Decision, DisabledBy, Schedule, ScheduleRun, Task
 from taskhub.policies import Misfire, Overlap
+from taskhub.schedules import adding, declared
 from taskhub.schedules.runs import KEPT
 from taskhub.states import TaskState
 from tests.app import tasks
@@ -137,19 +139,30 @@ def test_jitter_spreads_the_starts_and_not_the_times():
     assert decisions(pulse) == [(60, "enqueued")]
 
 
-def test_the_last_thousand_times_are_kept():
-    pulse = add(60)
+def test_no_jitter_goes_beyond_the_end():
+    now = timezone.now()
+    pulse = add(60, jitter=DAY, end_at=now + timedelta(seconds=100))
+    schedules.fire_due(NAMES, at(pulse, 90))
+    assert Task.objects.get().run_after - timezone.now() <= timedelta(seconds=12)
+    schedules.run_now("pulse")
+    assert Task.objects.latest("id").run_after <= pulse.end_at + timedelta(seconds=2)
+
+
+def test_the_last_thousand_times_are_kept_of_schedules_in_step():
+    pulses = [add(60, f"pulse {number}") for number in range(2)]
     rows = [
         ScheduleRun(
             schedule=pulse, due_at=at(pulse, -60 * n), decided_at=at(pulse, 0), decision="missed"
         )
         for n in range(KEPT + 50)
+        for pulse in pulses
     ]
     ScheduleRun.objects.bulk_create(rows, batch_size=500)
     for number in range(1, 102):
-        fire(pulse, 60 * number)
-    assert KEPT <= ScheduleRun.objects.count() <= KEPT + 100
-    assert decisions(pulse)[-1] == (60 * 101, "enqueued")
+        fire(pulses[-1], 60 * number)
+    for pulse in pulses:
+        assert KEPT <= ScheduleRun.objects.filter(schedule=pulse).count() <= KEPT + 100
+        assert decisions(pulse)[-1] == (60 * 101, "enqueued")
 
 
 # -- the clock ------------------------------------------------------------------------------------------------------
@@ -166,7 +179,18 @@ def test_a_day_asleep_by_each_misfire_policy():
     assert reason.startswith("24 times from")
     for pulse in made.values():
         pulse.refresh_from_db()
-        assert pulse.next_due_at == at(skip, 25 * HOUR)
+        assert pulse.next_due_at == at(pulse, 25 * HOUR)
+
+
+@pytest.mark.parametrize("misfire", [Misfire.RUN_ONCE, Misfire.CATCH_UP])
+def test_a_late_run_says_what_it_makes_up_for(misfire):
+    pulse = add(6 * HOUR, misfire=misfire)
+    fire(pulse, 6 * HOUR + 60)
+    fire(pulse, 13 * HOUR)
+    on_time, late = ScheduleRun.objects.order_by("due_at")
+    policy = misfire.replace("_", " ")
+    assert (on_time.reason, late.decision) == ("", "enqueued")
+    assert late.reason == f"1:00:00 late, and made up for (misfire: {policy})"
 
 
 def test_a_day_asleep_is_caught_up_with_no_further_than_the_limit():
@@ -253,6 +277,9 @@ def test_overlap_queue_one_lets_one_wait_for_the_end_of_the_other():
     fire(pulse, 180)
     assert [word for _, word in decisions(pulse)] == ["enqueued", "enqueued", "overlapped"]
     assert claim(worker, 5) == [], "the second waits for the slot"
+    waits = f"it waits: task #{running.id} of an earlier time is running (overlap: queue one)"
+    reasons = ScheduleRun.objects.order_by("due_at").values_list("reason", flat=True)
+    assert list(reasons)[:2] == ["", waits]
     finish(worker, [ending(running)])
     assert len(claim(worker, 5)) == 1
 
@@ -263,7 +290,11 @@ def test_overlap_cancel_previous_ends_what_waits():
         fire(pulse, 60 * number)
     states = Task.objects.order_by("id").values_list("state", flat=True)
     assert list(states) == ["cancelled", "cancelled", "queued"]
-    assert "was due again" in Task.objects.order_by("id").first().reason
+    first, second, _ = Task.objects.order_by("id")
+    assert "was due again" in first.reason
+    reasons = ScheduleRun.objects.order_by("due_at").values_list("reason", flat=True)
+    end = "of earlier times made way (overlap: cancel previous)"
+    assert list(reasons) == ["", f"task #{first.pk} {end}", f"task #{second.pk} {end}"]
 
 
 def test_overlap_cancel_previous_asks_what_runs_to_stop():
@@ -298,6 +329,59 @@ def test_what_the_sites_own_code_raises_costs_one_time():
     assert run.reason == "RuntimeError: the key of this task cannot be made"
     pulse.refresh_from_db()
     assert (pulse.enabled, pulse.next_due_at) == (True, at(pulse, 120))
+
+
+@pytest.fixture
+def receiver():
+    """`receiver(act)`: a receiver of the site's own that does this for each task named schedules.tick."""
+    hearing = []
+
+    def hear(act):
+        def received(task_result, **kwargs):
+            if task_result.task.identifier == TICK:
+                act()
+
+        hearing.append(received)
+        compat.task_enqueued.connect(received)
+
+    yield hear
+    for received in hearing:
+        compat.task_enqueued.disconnect(received)
+
+
+def raising(error: Exception):
+    def act():
+        raise error
+
+    return act
+
+
+def wrong_statement():
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT 1 FROM no_such_table")
+
+
+@pytest.mark.parametrize("act", [raising(IntegrityError("of the site")), wrong_statement])
+def test_a_database_error_of_the_sites_own_code_costs_one_time_and_no_other_schedule(receiver, act):
+    receiver(act)
+    bad, good = add(60, "bad"), add(61, "good", tasks.add.s(1, 2))
+    assert fire(good, 65) == 2
+    (run,) = ScheduleRun.objects.filter(schedule=bad)
+    assert (run.decision, bool(run.reason)) == (Decision.REFUSED, True)
+    assert decisions(good) == [(61, "enqueued")]
+    bad.refresh_from_db()
+    assert (bad.enabled, bad.next_due_at) == (True, at(bad, 120))
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_database_in_trouble_over_one_schedule_fires_the_others_before_it_says_so(receiver):
+    receiver(raising(InterfaceError("the server is restarting")))
+    bad, good = add(60, "bad"), add(61, "good", tasks.add.s(1, 2))
+    with pytest.raises(Error, match="restarting"):
+        fire(good, 65)
+    assert decisions(good) == [(61, "enqueued")]
+    bad.refresh_from_db()
+    assert (bad.enabled, bad.next_due_at, decisions(bad)) == (True, at(bad, 60), [])
 
 
 def test_a_live_task_with_the_same_unique_key_refuses_one_time():
@@ -353,6 +437,21 @@ def test_a_schedule_whose_code_no_living_worker_has_is_disabled_and_comes_back_w
     assert (pulse.enabled, pulse.disabled_by) == (True, "")
 
 
+def test_a_run_that_was_asked_for_and_that_nobody_can_do_is_refused():
+    pulse = add(DAY)
+    Schedule.objects.update(task="gone.task")
+    schedules.ask_to_run("pulse")
+    soon, later = timezone.now() + timedelta(seconds=30), timezone.now() + timedelta(seconds=HOUR)
+    assert schedules.disable_orphans(NAMES, soon) == 0
+    assert schedules.get("pulse").requested_at is not None, "a worker may be starting just now"
+    schedules.disable_orphans(NAMES, later)
+    pulse.refresh_from_db()
+    assert (pulse.enabled, pulse.requested_at) == (True, None)
+    (run,) = schedules.history(pulse)
+    assert (run.decision, run.is_manual) == (Decision.REFUSED, True)
+    assert run.reason == "No living worker has the code of gone.task."
+
+
 # -- editing --------------------------------------------------------------------------------------------------------
 
 
@@ -382,6 +481,27 @@ def test_adding_again_replaces_but_leaves_a_disabled_one_disabled():
     schedules.disable("pulse")
     assert not add(30).enabled
     assert add(30, enabled=True).enabled
+
+
+def test_two_who_add_one_name_at_once_both_succeed(monkeypatch):
+    true = adding.save
+
+    def late(row, **more):
+        monkeypatch.setattr(adding, "save", true)
+        add(90)
+        return true(row, **more)
+
+    monkeypatch.setattr(adding, "save", late)
+    row = add(60)
+    assert schedules.get("pulse") == row
+    assert (row.every, Schedule.objects.get(name="pulse").every) == (60, 60)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_several_who_add_one_name_at_once_write_one_row():
+    rivals = [in_thread(add, 60 + number) for number in range(4)]
+    assert {rival.result(30).name for rival in rivals} == {"pulse"}
+    assert Schedule.objects.filter(name="pulse").count() == 1
 
 
 def test_an_edit_of_the_arguments_keeps_a_time_that_has_come():
@@ -449,6 +569,28 @@ def test_late_and_missed_schedules_are_named():
     assert fine.enabled
 
 
+def test_what_was_missed_is_named_when_it_was_found_out_however_long_ago_it_was_due():
+    made = {name: add(4 * HOUR, name, misfire=name) for name in ("skip", "run_once")}
+    on_time = add(4 * HOUR, "on time")
+    fire(on_time, 4 * HOUR)
+    schedules.run_now("on time")
+    before = at(on_time, 9 * HOUR)
+    fire(on_time, 10 * HOUR)
+    assert schedules.last_missed(at(on_time, 11 * HOUR)) == []
+    found = {run.schedule.name: run for run in schedules.last_missed(before)}
+    assert set(found) == {"skip", "run_once", "on time"}
+    assert (found["skip"].decision, found["run_once"].decision) == ("missed", "enqueued")
+    assert all(2 * HOUR <= run.late_seconds < 2 * HOUR + 60 for run in found.values())
+    assert made["skip"].enabled
+
+
+def test_a_time_that_was_left_out_tells_more_than_the_run_that_makes_up_for_it():
+    pulse = add(HOUR)
+    fire(pulse, 5 * HOUR + 600)
+    (found,) = schedules.last_missed(at(pulse, 0))
+    assert (found.decision, found.due_at) == (Decision.MISSED, at(pulse, 4 * HOUR))
+
+
 BAD = [
     (lambda: add(0), "every=0: expected a whole number of seconds"),
     (lambda: add(-60), "every=-60"),
@@ -471,7 +613,19 @@ BAD = [
     (lambda: add(60, missfire="skip"), "unknown option 'missfire'; known options"),
     (lambda: add(60, misfire="later"), "'later' is not a valid Misfire"),
     (lambda: add(60, grace=0), "grace=0"),
+    (
+        lambda: add(60, jitter=60, overlap="cancel_previous"),
+        "jitter=60: expected less than every=60",
+    ),
     (lambda: add(60, name=""), "name=''"),
+    (lambda: add(60, name=None), "name=None"),
+    (lambda: add(60, timezone=["UTC"]), r"timezone=\['UTC'\]"),
+    (lambda: add(60, enabled=None), "enabled=None: expected True or False"),
+    (lambda: add(60, misfire=["skip"]), "is not a valid Misfire"),
+    (lambda: schedules.add_cron("x", TICK, None), "cron=None: expected a text"),
+    (lambda: schedules.add_cron("x", TICK, ["@daily"]), r"cron=\['@daily'\]"),
+    (lambda: add(60, start_at=datetime(1, 1, 1, tzinfo=UTC)), "the years 1900 to 9998"),
+    (lambda: schedules.get(None), "No schedule is named None"),
     (lambda: add(60, name="x" * 201), "name='xxx"),
     (lambda: add(60, name="a\x00b"), "name="),
 ]
@@ -483,7 +637,7 @@ def soon() -> datetime:
 
 @pytest.mark.parametrize(("act", "problem"), BAD)
 def test_what_cannot_be_kept_is_refused_and_nothing_is_written(act, problem):
-    with pytest.raises((ScheduleError, ValueError), match=problem):
+    with pytest.raises(ScheduleError, match=problem):
         act()
     assert not Schedule.objects.filter(is_from_code=False).exists()
 
@@ -521,22 +675,32 @@ def test_the_code_decides_on_the_times_and_repairs_what_was_edited():
     assert schedules.get("schedules.yearly").cron == "0 0 1 1 *"
 
 
-def test_what_the_code_declares_no_more_is_disabled_and_not_deleted(monkeypatch):
+@pytest.fixture
+def without():
+    """`without(plan)`: the code of schedules.yearly is of this schedule, or of none, from now on."""
+    declared = scheduled.yearly.schedule
+
+    def change(plan=None):
+        object.__setattr__(scheduled.yearly, "schedule", plan)
+
+    yield change
+    change(declared)
+
+
+def test_what_the_code_declares_no_more_is_disabled_and_not_deleted(without):
     schedules.sync()
     Schedule.objects.create(
         name="from.elsewhere", task="from.elsewhere", is_from_code=True, kind="cron", cron="@daily",
         created_at=timezone.now(), updated_at=timezone.now(),
     )  # fmt: skip
-    declared = scheduled.yearly.schedule
-    object.__setattr__(scheduled.yearly, "schedule", None)
-    try:
-        schedules.sync()
-        row = schedules.get("schedules.yearly")
-        assert (row.enabled, row.disabled_by) == (False, DisabledBy.CODE)
-        assert "does not declare it any more" in row.disabled_reason
-        assert schedules.get("from.elsewhere").enabled, "this code cannot know"
-    finally:
-        object.__setattr__(scheduled.yearly, "schedule", declared)
+    plan = scheduled.yearly.schedule
+    without(None)
+    schedules.sync()
+    row = schedules.get("schedules.yearly")
+    assert (row.enabled, row.disabled_by) == (False, DisabledBy.CODE)
+    assert "does not declare it any more" in row.disabled_reason
+    assert schedules.get("from.elsewhere").enabled, "this code cannot know"
+    without(plan)
     schedules.sync()
     assert schedules.get("schedules.yearly").enabled, "it is declared again"
 
@@ -555,6 +719,95 @@ def test_a_persons_schedule_of_the_same_name_stays_as_it_is():
     schedules.sync()
     row = schedules.get("schedules.yearly")
     assert (row.is_from_code, row.every) == (False, 60)
+
+
+def test_what_a_person_has_disabled_stays_so_while_the_code_changes_its_mind(without):
+    schedules.sync()
+    plan = scheduled.yearly.schedule
+    schedules.disable("schedules.yearly", "never at New Year")
+    for one in (None, plan, Cron("0 5 1 1 *"), plan):
+        without(one)
+        schedules.sync()
+        row = schedules.get("schedules.yearly")
+        assert (row.enabled, row.disabled_by) == (False, DisabledBy.PERSON)
+        assert row.disabled_reason == "never at New Year"
+
+
+@pytest.mark.parametrize("write", ["sync", "add"])
+def test_who_disables_a_schedule_while_code_writes_it_down_has_the_last_word(monkeypatch, write):
+    name = "schedules.yearly" if write == "sync" else "pulse"
+    module = declared if write == "sync" else adding
+    add(60)
+    schedules.sync()
+    Schedule.objects.filter(name="schedules.yearly").update(cron="0 5 * * *")
+    true = module.save
+
+    def late(row, **more):
+        schedules.disable(name, "at the last moment")
+        return true(row, **more)
+
+    monkeypatch.setattr(module, "save", late)
+    schedules.sync() if write == "sync" else add(90)
+    row = schedules.get(name)
+    assert (row.every, row.cron) == ((None, "0 0 1 1 *") if write == "sync" else (90, ""))
+    assert (row.enabled, row.disabled_by) == (False, DisabledBy.PERSON)
+    assert (row.disabled_reason, row.next_due_at) == ("at the last moment", None)
+
+
+def gone(**more) -> Schedule:
+    """A declared schedule of which the task has been taken out of the code."""
+    schedules.sync()
+    Schedule.objects.filter(name="schedules.yearly").update(
+        name="gone.task", task="gone.task", **more
+    )
+    return schedules.get("gone.task")
+
+
+def test_a_declared_schedule_is_disabled_when_its_whole_task_is_gone_from_the_code():
+    row = gone()
+    soon, later = row.updated_at + timedelta(minutes=30), row.updated_at + timedelta(hours=2)
+    worker = make_worker("w", kind="worker", tasks=["gone.task"])
+    assert schedules.disable_orphans(NAMES, later) == 0, "a worker of other code has it"
+    worker.stopped_at = timezone.now()
+    worker.save()
+    assert schedules.disable_orphans(NAMES, later) == 0, "it may be restarting"
+    worker.delete()
+    assert schedules.disable_orphans(NAMES, soon) == 0, "it may be somebody's who is just starting"
+    assert schedules.disable_orphans(NAMES, later) == 1
+    row.refresh_from_db()
+    assert (row.enabled, row.disabled_by) == (False, DisabledBy.MISSING)
+    assert row.disabled_reason == "No living worker has the code of gone.task."
+
+
+@pytest.mark.parametrize("by", [DisabledBy.NOBODY, DisabledBy.PERSON, DisabledBy.MISSING])
+def test_a_declared_schedule_may_be_removed_when_nobody_has_its_code(by):
+    row = gone()
+    worker = make_worker("w", kind="worker", tasks=["gone.task"])
+    with pytest.raises(ScheduleError, match="would come back"):
+        schedules.remove("gone.task")
+    worker.delete()
+    if by:
+        schedules.disable("gone.task", by=by)
+    schedules.remove("gone.task")
+    assert not Schedule.objects.filter(pk=row.pk).exists()
+
+
+def test_the_name_of_a_schedule_that_the_code_declares_no_more_is_free(without):
+    schedules.sync()
+    without(None)
+    schedules.sync()
+    row = add(60, "schedules.yearly")
+    assert (row.is_from_code, row.enabled, row.disabled_by) == (False, True, "")
+
+
+def test_declared_arguments_are_stored_as_json_has_them(without):
+    given = Cron("@yearly", args=(b"bytes",), kwargs={"pair": (1, 2)})
+    assert (given.columns["args"], given.columns["kwargs"]) == (["bytes"], {"pair": [1, 2]})
+    with pytest.raises(InvalidOption, match="not JSON-serializable"):
+        task(schedule=Cron("@yearly", args=(object(),)))(run_everything)
+    row = schedules.save(Schedule(name="x", task=TICK, args=[b"bytes"], kind="cron", cron="@daily"))
+    row.refresh_from_db()
+    assert row.args == ["bytes"]
 
 
 @pytest.mark.django_db(transaction=True)

@@ -31,6 +31,16 @@ def test_two_workers_never_run_more_of_a_key_than_its_limit(run_worker):
     assert not Slot.objects.filter(used__gt=0).exists()  # it may have been pruned
 
 
+def test_a_limit_given_with_its_key_at_the_enqueue_runs_and_is_read_where_the_code_has_neither(
+    drain,
+):
+    limited = limits.remind.using(concurrency_key="few", concurrency_limit=3, timeout=7)
+    result = limited.enqueue(1)
+    drain()
+    found = get_result(result.id)
+    assert (found.get(0), found.task.timeout) == (1, 7)
+
+
 def test_starts_come_at_their_rate_and_not_at_the_poll_interval(run_worker):
     """Ten at once and ten a second after: of 30, the last starts after some two seconds."""
     results = limits.call.enqueue_many([((number,), {}) for number in range(30)])

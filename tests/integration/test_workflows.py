@@ -1,9 +1,10 @@
 """Chains, groups, chords and graphs, through real workers."""
 
 import pytest
+from asgiref.sync import async_to_sync
 
-from taskhub import Workflow, chain, chord, get_result, group, monitor
-from taskhub.errors import TaskCancelled, TaskFailed
+from taskhub import Workflow, chain, chord, compat, get_result, group, monitor
+from taskhub.errors import ResultTimeout, TaskCancelled, TaskFailed
 from taskhub.models import Dependency, Task, WorkflowRun
 from tests.app import tasks_flow as flow
 from tests.app.models import Ledger
@@ -61,6 +62,22 @@ def test_a_step_of_a_graph_finds_the_values_of_those_it_waited_for(drain):
     run = WorkflowRun.objects.get()
     assert (run.name, run.kind, run.size) == ("report", "workflow", 4)
     assert run.steps["end"] == int(result.id)
+
+
+def test_a_step_of_many_tasks_finds_the_values_too_and_is_kept_by_its_name(drain):
+    work = Workflow().add("a", flow.one.s())
+    work.add("b", chain(flow.see.s(), flow.echo.s()), after=["a"])
+    work.add("c", group([flow.see.s(), flow.see.s()]), after=["a"])
+    work.add("d", Workflow().add("a", flow.see.s()), after=["b", "c"])
+    result = work.enqueue()
+    drain()
+    a, inner = {"a": 1}, {"b": {"a": 1}, "c": [{"a": 1}, {"a": 1}]}
+    assert get_result(result.id).return_value == inner
+    steps = WorkflowRun.objects.get().steps
+    assert steps.keys() == {"a", "b", "c", "d", "d.a"}
+    assert get_result(str(steps["b"])).return_value == a
+    assert [get_result(str(task_id)).return_value for task_id in steps["c"]] == [a, a]
+    assert steps["d"] == steps["d.a"] == int(result.id)
 
 
 def test_what_depends_on_a_failed_step_is_cancelled_and_says_why(drain):
@@ -134,3 +151,56 @@ def test_a_group_raises_what_its_first_failed_member_raised(drain):
     assert (result.is_ready, result.is_failed) == (True, True)
     with pytest.raises(TaskFailed, match="it failed"):
         result.get(1)
+
+
+# -- members that are gone --------------------------------------------------------------------------------------------
+
+
+def ended_but_for_a_deleted_one(drain):
+    """Three members, of which the first was deleted after all had ended."""
+    result = group(flow.echo.s(n) for n in range(3)).enqueue()
+    drain()
+    Task.objects.get(id=result[0].id).delete()
+    return result
+
+
+def test_a_group_with_a_deleted_member_is_ready_and_reading_it_names_that_one(drain):
+    result = ended_but_for_a_deleted_one(drain)
+    assert (result.is_ready, result.completed_count) == (True, 3)
+    assert (result.is_successful, result.is_failed) == (False, False)
+    for read in (result.get, result.wait):
+        with pytest.raises(compat.TaskResultDoesNotExist, match=result[0].id):
+            read(20)
+
+
+def test_a_deleted_member_hides_no_other_from_who_takes_them_as_they_end(drain):
+    result = ended_but_for_a_deleted_one(drain)
+    arriving = result.as_completed(20)
+    assert [next(arriving).return_value, next(arriving).return_value] == [1, 2]
+    with pytest.raises(compat.TaskResultDoesNotExist, match=result[0].id):
+        next(arriving)
+    assert list(arriving) == []
+
+
+def test_async_for_ends_at_a_deleted_member(drain):
+    result = ended_but_for_a_deleted_one(drain)
+    with pytest.raises(compat.TaskResultDoesNotExist, match=result[0].id):
+        async_to_sync(result.aget)(20)
+
+
+def test_a_timeout_counts_those_that_can_still_end():
+    result = group(flow.echo.using(queue_name="nobody").s(n) for n in range(3)).enqueue()
+    Task.objects.get(id=result[0].id).delete()
+    arriving = result.as_completed(0.1)
+    with pytest.raises(compat.TaskResultDoesNotExist):
+        next(arriving)
+    with pytest.raises(ResultTimeout, match="2 of 3 tasks have not ended"):
+        next(arriving)
+
+
+def test_what_was_read_before_a_member_was_deleted_stays_known(drain):
+    result = group(flow.echo.s(n) for n in range(2)).enqueue()
+    drain()
+    assert result.get(20) == [0, 1]
+    Task.objects.get(id=result[0].id).delete()
+    assert result.get(20) == [0, 1]

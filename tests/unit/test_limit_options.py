@@ -143,6 +143,18 @@ def test_a_limit_below_one_is_refused(limit):
 def test_a_limit_without_a_key_is_refused():
     with pytest.raises(InvalidOption, match="limits nothing without a concurrency_key"):
         task(concurrency_limit=3)(only_two)
+    with pytest.raises(InvalidOption, match="remind: concurrency_limit=3 limits nothing"):
+        limits.remind.using(concurrency_limit=3)
+    with pytest.raises(InvalidOption, match="limits nothing without a concurrency_key"):
+        limits.export.using(concurrency_key=None, concurrency_limit=3)
+    both = limits.remind.using(concurrency_key="{0}", concurrency_limit=3)
+    assert both.using(concurrency_limit=4).concurrency_limit == 4
+
+
+def test_a_row_with_a_limit_keeps_its_other_options_where_the_code_has_no_key():
+    stored = {"concurrency_limit": 3, "timeout": 7}
+    assert limits.remind.as_stored(stored, priority=5).timeout == 7
+    assert limits.share.as_stored(stored).concurrency_limit == 3
 
 
 @pytest.mark.parametrize("term", [0, -5, "60", timedelta(0), math.nan])

@@ -58,17 +58,24 @@ def _repeats(row: Row, times: Times) -> dict[str, Any]:
     if row.get("clocked_id") is not None:
         return {
             "kind": Kind.ONCE,
-            "at": as_time(times["clocked"][row["clocked_id"]]["clocked_time"]),
+            "at": as_time(_times(row, "clocked", times)["clocked_time"]),
         }
     if row.get("solar_id") is not None:
         raise NotCarried("it follows the sun; enqueue it from a daily task that works out the time")
     if row.get("one_off"):
         raise NotCarried("it repeats, but once (one_off); add it with schedules.add_once(…)")
     if row.get("interval_id") is not None:
-        return _interval(times["interval"][row["interval_id"]])
+        return _interval(_times(row, "interval", times))
     if row.get("crontab_id") is not None:
-        return _crontab(times["crontab"][row["crontab_id"]])
+        return _crontab(_times(row, "crontab", times))
     raise NotCarried("it has no times")
+
+
+def _times(row: Row, kind: str, times: Times) -> Row:
+    key = row[f"{kind}_id"]
+    if key not in times[kind]:
+        raise NotCarried(f"its times are gone: there is no {kind} #{key}")
+    return times[kind][key]
 
 
 def _interval(row: Row) -> dict[str, Any]:
@@ -101,5 +108,5 @@ def _json(row: Row, column: str) -> Any:
     value = row[column]
     try:
         return json.loads(value) if isinstance(value, str) else value
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise NotCarried(f"its {column} are not JSON: {value!r:.80}") from error

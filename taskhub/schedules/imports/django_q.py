@@ -22,11 +22,13 @@ _DAY = 86_400
 _SECONDS = {"H": 3600, "BW": 14 * _DAY}
 _MONTHS = {"M": 1, "BM": 2, "Q": 3, "Y": 12}
 _SHORTEST_MONTH = 28
+_MOST_COUNTED = 10_000  # repetitions of a cron expression
 _LOST = {
     "hook": "use @task(on_success=…, on_failure=…)",
     "cluster": "use a queue, and `runworker --queue`",
     "intended_date_kwarg": "no argument tells the intended time",
 }
+_UNREADABLE = (SyntaxError, ValueError, TypeError, MemoryError, RecursionError)
 
 Row = dict[str, Any]
 
@@ -102,11 +104,24 @@ def _limit(row: Row, columns: dict[str, Any]) -> dict[str, Any]:
         raise NotCarried("it has run as often as it was to")
     timing = Timing(**columns)
     timing.check()
+    if timing.start_at is not None and timing.every is not None:
+        return _after_intervals(timing.start_at, timing.every, repeats)
+    if repeats > _MOST_COUNTED:
+        raise NotCarried(
+            f"it is to run {repeats} times more; no more than {_MOST_COUNTED} are counted out. Let it run without an "
+            "end (repeats=-1), or choose another number"
+        )
     first = as_time(row["next_run"])
-    if first is None:
-        return {}
-    times = list(islice(timing.after(first - _TICK), repeats))
+    times = list(islice(timing.after(first - _TICK), repeats)) if first else []
     return {"end_at": times[-1]} if times else {}
+
+
+def _after_intervals(start: datetime, seconds: int, repeats: int) -> dict[str, Any]:
+    """Return the time of the last of so many; none where no calendar has it."""
+    try:
+        return {"end_at": start + (repeats - 1) * timedelta(seconds=seconds)}
+    except OverflowError:
+        return {}
 
 
 def _args(text: str | None) -> list[Any]:
@@ -121,17 +136,24 @@ def _kwargs(text: str | None) -> dict[str, Any]:
     """Read a dict, or `a=1, b='x'`."""
     if not text:
         return {}
+    refusal = NotCarried(f"its kwargs cannot be read: {text!r:.80}; expected a dict, or a=1, b='x'")
     if text.strip().startswith("{"):
-        return dict(_literal(text, text))
+        value = _literal(text, text)
+        if not isinstance(value, dict):
+            raise refusal
+        return value
     try:
         call: Any = ast.parse(f"f({text})", mode="eval").body
-        return {one.arg: ast.literal_eval(one.value) for one in call.keywords}
-    except (SyntaxError, ValueError, AttributeError) as error:
-        raise NotCarried(f"its kwargs cannot be read: {text!r:.80}") from error
+        found = {one.arg: ast.literal_eval(one.value) for one in call.keywords}
+    except (*_UNREADABLE, AttributeError) as error:
+        raise refusal from error
+    if call.args or None in found:  # a value without a name, or **{…}
+        raise refusal
+    return found
 
 
 def _literal(text: str, source: str) -> Any:
     try:
         return ast.literal_eval(source)
-    except (SyntaxError, ValueError, TypeError) as error:
+    except _UNREADABLE as error:
         raise NotCarried(f"its arguments cannot be read: {text!r:.80}") from error

@@ -14,6 +14,12 @@ from taskhub.models import Schedule
 from taskhub.schedules.checking import check
 from taskhub.schedules.editing import save
 
+# What a row may hold that nobody foresaw: a text for a number, a time before all times, nested without end.
+_DAMAGES = (
+    ArithmeticError, AttributeError, LookupError, MemoryError, RecursionError, TypeError, ValueError,
+)  # fmt: skip
+_LONGEST = 500  # characters
+
 
 class NotCarried(Exception):
     """It has no counterpart here; the message says why, and what to do instead."""
@@ -34,8 +40,14 @@ class Proposal:
         try:
             self.schedule = self._make(columns_of(self))
         except (NotCarried, ScheduleError) as error:
-            self.obstacle = str(error)
+            self.refuse(str(error))
+        except _DAMAGES as error:
+            self.refuse(f"it cannot be read: {type(error).__name__}: {error}")
         return self
+
+    def refuse(self, why: str) -> None:
+        """Say why it is not carried over."""
+        self.schedule, self.obstacle = None, why[:_LONGEST]
 
     def _make(self, columns: dict[str, Any]) -> Schedule:
         if Schedule.objects.using(get_engine().alias).filter(name=self.name).exists():
