@@ -40,13 +40,20 @@ class Facet:
 
 
 class Sample:
-    """The newest tasks by state, queue and name, in one query; all of them where there are no more than the cap."""
+    """The newest tasks by state, queue and name, in one query; all of them where there are no more than the cap.
 
-    def __init__(self, filters: Filters, now: datetime, first: int) -> None:
-        self._filters = filters
+    `first` is the id below which none fits; `matching` how many fit all filters, where that is known.
+    """
+
+    def __init__(
+        self, filters: Filters, now: datetime, first: int, matching: int | None = None
+    ) -> None:
+        self._filters, self._matching = filters, matching
         newest = monitor.tasks().values_list("id", flat=True).first() or 0
         floor = max(0, newest - CAP)
-        self._is_cut = monitor.tasks().filter(id__lte=floor).exists()
+        self._is_cut = (
+            floor >= first and monitor.tasks().filter(id__lte=floor, id__gte=first).exists()
+        )
         self._rows: list[tuple[str, str, str, int]] = []
         if filters.error or filters.worker or filters.args:
             return  # it would cost what the list costs, once more
@@ -68,8 +75,10 @@ class Sample:
                 found[row[key]] += number
         return found
 
-    def said(self, number: int) -> str:
-        """Write a count; nothing where older tasks were not looked at and none of the newer fit."""
+    def said(self, key: str, value: str, number: int) -> str:
+        """Write the count of a value; nothing where older tasks were not looked at and none of the newer fit."""
+        if self._matching is not None and getattr(self._filters, key) == value:
+            return words.count(self._matching)
         if not self._rows:
             return ""
         if not self._is_cut:
@@ -83,9 +92,16 @@ class Sample:
         return not wanted or value == wanted
 
 
-def facets(filters: Filters, shown: Sequence[Task], now: datetime, first: int = 0) -> list[Facet]:
-    """Return the facets beside a list; tags are those of the tasks that it shows."""
-    sample = Sample(filters, now, first)
+def facets(
+    filters: Filters,
+    shown: Sequence[Task],
+    now: datetime,
+    first: int = 0,
+    *,
+    is_all: bool = False,
+) -> list[Facet]:
+    """Return the facets beside a list; tags are those of the tasks that it shows. `is_all`: no other task matches."""
+    sample = Sample(filters, now, first, len(shown) if is_all else None)
     names = TaskCatalog.objects.using(queue_alias()).values_list("name", flat=True).order_by("name")
     tags = TaskTag.objects.using(queue_alias()).filter(task_id__in=[task.pk for task in shown])
     common = Counter(tags.values_list("name", flat=True)[:1000]) if shown else Counter()
@@ -109,7 +125,7 @@ def _queues() -> list[str]:
 def _states(filters: Filters, sample: Sample) -> list[Choice]:
     if any(key != "state" for key, _ in filters.items()):
         counts = sample.counts("state")
-        said = {state: sample.said(counts[state]) for state in ORDER}
+        said = {state: sample.said("state", state, counts[state]) for state in ORDER}
     else:
         numbers = get_engine().count_states(CAP + 1)
         said = {state: words.capped(numbers[state]) for state in ORDER}
@@ -123,7 +139,9 @@ def _names(filters: Filters, key: str, names: Sequence[str], sample: Sample) -> 
     if chosen and chosen not in listed:
         listed.insert(0, chosen)
     return [
-        _choice(filters, key, name, "" if name.endswith("*") else sample.said(counts[name]))
+        _choice(
+            filters, key, name, "" if name.endswith("*") else sample.said(key, name, counts[name])
+        )
         for name in listed
     ]
 

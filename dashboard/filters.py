@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
@@ -27,6 +28,7 @@ KEYS = (
 )
 ARGS = "args."
 PAYLOADS = ("error", "args")  # what only those with `view_payloads` may search
+_DAY = re.compile(r"\d[-./]\d")  # a day was meant, and nobody can tell which
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +113,7 @@ class Filters:
         if self.since and spans.parse(self.since) is None:
             found["since"] = Problem(
                 gettext("is no span; expected 30m, 2h, 3d or a day such as 2026-11-24"),
-                spans.guess(self.since),
+                "" if _DAY.search(self.since) else spans.guess(self.since),
             )
         for key in ("parent", "workflow"):
             value = getattr(self, key)

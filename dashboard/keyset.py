@@ -25,6 +25,11 @@ class Keyset:
     older: int | None = None
     looked_to: int | None = None
 
+    @property
+    def is_all(self) -> bool:
+        """Nothing else is in the list, if this is its top."""
+        return self.newer is None and self.older is None and self.looked_to is None
+
 
 def read(
     tasks: QuerySet[Task],

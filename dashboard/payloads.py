@@ -14,6 +14,7 @@ from taskhub.models import Task, TaskCatalog
 ARGUMENT_LIMIT = 4_000
 RESULT_LIMIT = 20_000
 _POSITIONAL = ("positional_only", "positional_or_keyword")
+_NAMED = ("positional_or_keyword", "keyword_only")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +37,12 @@ class Signature:
             str(p["name"]): p.get("kind") for p in listed if isinstance(p, dict) and "name" in p
         }
         self.names = set(kinds)
+        self.named = [name for name, kind in kinds.items() if kind in _NAMED]
+        self.defaults = {
+            str(p["name"]): str(p["default"])
+            for p in listed
+            if isinstance(p, dict) and "name" in p and "default" in p
+        }
         self.positional = [name for name, kind in kinds.items() if kind in _POSITIONAL]
         self.more = next((name for name, kind in kinds.items() if kind == "var_positional"), None)
         self.keywords = next((name for name, kind in kinds.items() if kind == "var_keyword"), None)

@@ -23,6 +23,10 @@ _DECISIONS = {
     Decision.OVERLAPPED: pgettext_lazy("what became of a due time", "overlapped"),
     Decision.REFUSED: pgettext_lazy("what became of a due time", "refused"),
 }
+_STANDINGS = {
+    "on": pgettext_lazy("of a schedule", "on"),
+    "over": pgettext_lazy("of a schedule", "over"),
+}
 _STEP, _HEIGHT, _LEAST = 4, 20.0, 3.0  # of a bar, in units of the drawing
 
 
@@ -114,12 +118,18 @@ def _line(schedule: Schedule, late: float, runs: Sequence[Run]) -> Line:
     return Line(
         schedule=schedule,
         words=schedules.words_of(schedule),
-        standing=schedules.standing(schedule),
+        standing=_standing(schedule),
         late=late,
         runs=runs,
         bars=bars(runs),
         lateness=median(waits) if waits else None,
     )
+
+
+def _standing(schedule: Schedule) -> str:
+    """Return the word for how it stands; who switched it off, and why, stays as it was recorded."""
+    said = schedules.standing(schedule)
+    return str(_STANDINGS.get(said, said))
 
 
 def bars(runs: Sequence[Run]) -> list[Bar]:

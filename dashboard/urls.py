@@ -13,6 +13,7 @@ from dashboard.views.error import error
 from dashboard.views.errors import errors
 from dashboard.views.live import live
 from dashboard.views.overview import overview
+from dashboard.views.palette import palette
 from dashboard.views.pause import pause
 from dashboard.views.queue import queue
 from dashboard.views.queues import queues
@@ -44,6 +45,7 @@ urlpatterns = [
     path("", overview, name="overview"),
     path("live/", live, name="live"),
     path("live/task/", visit, name="visit"),
+    path("palette/", palette, name="palette"),
     path("tasks/", tasks, name="tasks"),
     path("tasks/choose/", choose, name="choose"),
     path("tasks/views/save/", save_view, name="save_view"),

@@ -73,10 +73,12 @@ def recorded(number: int, noun: str) -> str:
 
 
 def duration(seconds: float) -> str:
-    """Write a duration with the precision that its length deserves: "40 ms", "3.4 s", "1 min 42 s", "6 h 12 min"."""
+    """Write a duration with the precision that its length deserves: "<1 ms", "3.4 s", "1 min 42 s", "6 h 12 min"."""
     seconds = max(0.0, seconds)
+    if not seconds:
+        return _in("s", 0)
     if seconds < 0.1:
-        return _in("ms", f"{seconds * 1000:.0f}") if seconds >= 0.001 else _in("s", 0)
+        return _in("ms", f"{seconds * 1000:.0f}" if seconds >= 0.001 else "<1")
     if seconds < 9.95:
         return _in("s", localized(f"{seconds:.1f}"))
     whole = round(seconds)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
+from http import HTTPStatus
 from typing import Any
 from urllib.parse import unquote
 
@@ -89,7 +90,10 @@ def permission_of(match: ResolverMatch) -> Permission:
 
 
 def regions_of(page: Page) -> dict[str, str] | None:
-    """Render a page and return its regions; None where its view has no such page (any more)."""
+    """Render a page and return its regions; None where its view has no such page (any more).
+
+    Of a page that took too long this time there is nothing to tell.
+    """
     set_script_prefix(page.audience.prefix)
     try:
         request, match = Reading(page), find(page.path, page.audience.language)
@@ -98,6 +102,8 @@ def regions_of(page: Page) -> dict[str, str] | None:
     request.resolver_match = match
     with speaking(page.audience.language):
         response = match.func(request, *match.args, **match.kwargs)
+    if response.status_code == HTTPStatus.SERVICE_UNAVAILABLE:
+        return {}
     return dict(request.regions) if response.status_code == 200 and request.regions else None
 
 

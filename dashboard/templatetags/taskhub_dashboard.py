@@ -65,6 +65,12 @@ def at(context: Context, when: datetime | None) -> SafeString | str:
 
 
 @register.simple_tag(takes_context=True)
+def at_second(context: Context, when: datetime) -> SafeString:
+    """Write a time to the second, with its date unless that is today's."""
+    return _time(when, words.clock(when, context["now"]).rpartition(".")[0], clock="second")
+
+
+@register.simple_tag(takes_context=True)
 def at_minute(context: Context, when: datetime) -> SafeString:
     """Write a time to the minute, with its date unless that is today's."""
     return _time(when, words.clock(when, context["now"]).rpartition(":")[0], clock="minute")

@@ -14,7 +14,7 @@ from dashboard.permissions import Permission, has, missing
 from dashboard.reading import catalog, one_task
 from dashboard.verbs import RETRYABLE
 from taskhub import monitor
-from taskhub.errors import DuplicateTask, IllegalTransition, InvalidArguments, PayloadTooLarge
+from taskhub.errors import DuplicateTask, IllegalTransition, InvalidArguments
 from taskhub.models import Task
 
 
@@ -31,22 +31,27 @@ def retry_edited(request: HttpRequest, task_id: int) -> HttpResponse:
     args, kwargs = editing.read(task, found, request.POST.dict())
     if any(field.problem for field in found):
         return _form(request, task, found, status=400)
-    names = ", ".join(editing.changes(task, args, kwargs)) or "nothing"
+    names = ", ".join(editing.changes(task, found, args, kwargs))
     entry = audit.begin(
         request.user,
         "retry",
-        f"task {task_id}: {task.name}, with other {names}",
+        f"task {task_id}: {task.name}, with other {names or 'nothing'}",
         reasons.given(request),
     )
     try:
         monitor.retry_with(task_id, args, kwargs)
-    except (IllegalTransition, DuplicateTask, InvalidArguments, PayloadTooLarge) as error:
+    except (
+        InvalidArguments
+    ) as error:  # what can be mended in the form, such as a payload that is too large
+        audit.refuse(entry, str(error))
+        return _form(request, task, found, status=400, problem=str(error))
+    except (IllegalTransition, DuplicateTask) as error:
         audit.refuse(entry, str(error))
         messages.warning(request, gettext("Not retried: %(error)s") % {"error": error})
     else:
         audit.settle(entry, 1, "queued again")
         said = gettext("Task %(id)s is queued again. Changed: %(names)s.")
-        messages.success(request, said % {"id": task_id, "names": names})
+        messages.success(request, said % {"id": task_id, "names": names or gettext("nothing")})
     return redirect("dashboard:task", task_id)
 
 
@@ -61,7 +66,18 @@ def _editable(request: HttpRequest, task_id: int) -> Task:
 
 
 def _form(
-    request: HttpRequest, task: Task, found: list[editing.Field], *, status: int = 200
+    request: HttpRequest,
+    task: Task,
+    found: list[editing.Field],
+    *,
+    status: int = 200,
+    problem: str = "",
 ) -> HttpResponse:
-    context = {"task": task, "fields": found, "is_retryable": task.state in RETRYABLE}
+    context = {
+        "task": task,
+        "fields": found,
+        "is_retryable": task.state in RETRYABLE,
+        "problem": problem,
+        "reason": reasons.given(request),
+    }
     return page(request, "edit.html", context, status=status, section="tasks")

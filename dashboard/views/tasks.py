@@ -54,7 +54,11 @@ def _context(request: HttpRequest, filters: Filters, typed: grammar.Typed) -> di
         "bad_words": [(word, _mended(filters, word)) for word in typed.bad],
         "typed": request.GET.get("q", "") if typed.bad else "",
         "when": when(usable, now),
-        "facets": facets(filters, found.tasks, now, first) if not not_for_you else [],
+        "facets": facets(
+            filters, found.tasks, now, first, is_all=found.is_all and "before" not in request.GET
+        )
+        if not not_for_you
+        else [],
         "rows": rows(found.tasks, now, with_payloads=may_see),
         "newer": filters.url(after=found.newer) if found.newer is not None else "",
         "older": filters.url(before=found.older) if found.older is not None else "",

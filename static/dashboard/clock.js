@@ -79,6 +79,13 @@ export function zoneName() {
   return `UTC${minutes < 0 ? "−" : "+"}${hours}:${pad(Math.abs(minutes) % 60)}`;
 }
 
+/** What follows the minute; "time" is without a date. */
+const TAILS = {
+  second: (at) => `:${at.second}`,
+  ms: (at) => `:${at.second}.${at.ms}`,
+  time: (at) => `:${at.second}.${at.ms}`,
+};
+
 /** Let the absolute times below `root`, and every title, read in the chosen zone. */
 export function localize(root) {
   const today = parts(new Date(now()));
@@ -86,8 +93,8 @@ export function localize(root) {
     const at = parts(new Date(element.dateTime));
     const { clock } = element.dataset;
     if (clock) {
-      const date = at.day === today.day && at.year === today.year ? "" : `${at.day} ${at.year === today.year ? "" : `${at.year} `}`;
-      write(element, `${date}${at.minute}${clock === "ms" ? `:${at.second}.${at.ms}` : ""}`);
+      const date = clock === "time" || at.day === today.day && at.year === today.year ? "" : `${at.day} ${at.year === today.year ? "" : `${at.year} `}`;
+      write(element, `${date}${at.minute}${TAILS[clock]?.(at) ?? ""}`);
     }
     if (element.title) {
       const full = `${at.weekday} ${at.day} ${at.year} ${at.minute}:${at.second} ${zoneName()}`;

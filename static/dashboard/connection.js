@@ -1,6 +1,6 @@
 // One connection that brings frames: a websocket, or polling where websockets are blocked.
 // It keeps no state of the page: each frame holds what is new, and after a gap the server sends all.
-const FIRST_RETRY = 500, SLOWEST_RETRY = 30_000; // ms
+const FIRST_RETRY = 500, SLOWEST_RETRY = 3300; // ms, before the jitter: 5 s at most, so that pages are back soon after a restart
 const SILENT_FOR = 40_000; // the server speaks at least every 15 s
 const FAILURES_UNTIL_POLLING = 2, POLL_EVERY = 3000, WEBSOCKET_AGAIN = 60_000;
 const HIDDEN_FOR = 3000; // a tab out of sight is quiet after this

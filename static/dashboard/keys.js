@@ -1,4 +1,5 @@
-// Keys, the palette and copying. All of it is a shortcut to something that a page offers anyway.
+// Keys and copying. All of it is a shortcut to something that a page offers anyway.
+import { openPalette } from "./palette.js";
 import { phrase, words } from "./words.js";
 
 const off = () => localStorage.getItem("taskhub-keys") === "off";
@@ -88,66 +89,7 @@ document.addEventListener("keydown", (event) => {
   }
 });
 
-// -- the palette
-const palette = document.getElementById("palette");
-
-function choices(text) {
-  const links = [...document.querySelectorAll("[data-palette] a, .nav a, main a.name")];
-  const seen = new Set();
-  const found = [];
-  for (const link of links) {
-    const label = link.textContent.trim();
-    const key = label + link.href;
-    if (seen.has(key) || !label.toLowerCase().includes(text.toLowerCase())) continue;
-    seen.add(key);
-    found.push({ label, href: link.href });
-  }
-  if (text) found.push({ label: `${palette.dataset.searchFor} ${text}`, href: `${palette.dataset.search}?q=${encodeURIComponent(text)}` });
-  return found.slice(0, 30);
-}
-
-function fill() {
-  const list = palette.querySelector("ul");
-  const items = choices(palette.querySelector("input").value.trim()).map(({ label, href }, index) => {
-    const item = document.createElement("li");
-    const link = document.createElement("a");
-    item.setAttribute("role", "option");
-    item.id = `palette-${index}`;
-    item.setAttribute("aria-selected", String(index === 0));
-    link.href = href;
-    link.tabIndex = -1;
-    link.textContent = label;
-    item.append(link);
-    return item;
-  });
-  list.replaceChildren(...items);
-  mark(0);
-}
-
-function mark(index) {
-  const items = [...palette.querySelectorAll("li")];
-  items.forEach((item, number) => item.setAttribute("aria-selected", String(number === index)));
-  items[index]?.scrollIntoView({ block: "nearest" });
-  palette.querySelector("input").setAttribute("aria-activedescendant", items[index]?.id ?? "");
-}
-
-function openPalette() {
-  if (!palette || palette.open) return;
-  palette.querySelector("input").value = "";
-  palette.showModal();
-  fill();
-}
-
-palette?.querySelector("input").addEventListener("input", fill);
-palette?.addEventListener("keydown", (event) => {
-  const items = [...palette.querySelectorAll("li")];
-  const at = items.findIndex((item) => item.getAttribute("aria-selected") === "true");
-  if (event.key === "ArrowDown") mark(Math.min(items.length - 1, at + 1));
-  else if (event.key === "ArrowUp") mark(Math.max(0, at - 1));
-  else if (event.key === "Enter") items[at]?.querySelector("a").click();
-  else return;
-  event.preventDefault();
-});
+for (const foot of document.querySelectorAll(".foot")) foot.hidden = false; // its buttons do nothing without this file
 document.querySelector("[data-open-palette]")?.addEventListener("click", openPalette);
 document.querySelector("[data-open-keys]")?.addEventListener("click", () => document.getElementById("keyhelp")?.showModal());
 for (const dialog of document.querySelectorAll("dialog.float")) {
@@ -170,6 +112,7 @@ for (const list of document.querySelectorAll(".picklist")) {
   };
   list.addEventListener("change", tell);
   list.addEventListener("reset", () => setTimeout(tell));
+  addEventListener("pageshow", tell); // whoever comes back finds the boxes checked as they were
   tell();
 }
 

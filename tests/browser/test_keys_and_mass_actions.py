@@ -59,6 +59,39 @@ def test_search_help_palette_and_jumps_have_keys_that_can_be_turned_off(operator
     expect(page.get_by_role("heading", level=1)).to_have_text("Workers")
 
 
+def test_the_palette_leads_to_queues_and_does_what_the_page_offers(operator_page: Page):
+    make_task(queue="imports/nightly")
+    task = make_task(TaskState.FAILED)
+    page = operator_page
+    page.goto(f"/taskhub/tasks/{task.pk}/")
+    palette = page.get_by_role("dialog", name="Go to")
+    page.keyboard.press("Control+k")
+    page.keyboard.type("nightly")
+    expect(palette.get_by_role("option").first).to_have_text("imports/nightlyqueue")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", level=1)).to_have_text("imports/nightly")
+    page.goto(f"/taskhub/tasks/{task.pk}/")
+    page.keyboard.press("Control+k")
+    page.keyboard.type("retry")
+    expect(palette.get_by_role("option").first).to_have_text("Retrycommand")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("status").first).to_contain_text("queued again")
+
+
+def test_whoever_comes_back_to_a_selection_finds_it_counted(operator_page: Page):
+    for _ in range(3):
+        make_task()
+    page = operator_page
+    page.goto("/taskhub/tasks/")
+    for key in ("j", "x", "j", "x", "c"):
+        page.keyboard.press(key)
+    expect(page.get_by_role("heading", name="Cancel 2 tasks?")).to_be_visible()
+    page.go_back()
+    toolbar = page.get_by_role("toolbar", name="Selected tasks")
+    expect(page.locator("tbody input:checked")).to_have_count(2)
+    expect(toolbar).to_contain_text("2 selected")
+
+
 def test_a_purge_is_previewed_confirmed_and_undone_while_the_queue_moves(operator_page: Page):
     for _ in range(3):
         make_task(queue="mail/bulk")
@@ -108,6 +141,7 @@ def test_the_pages_work_without_javascript(operator_page: Page, browser, live_si
     context.add_cookies(cookies)
     page = context.new_page()
     page.goto("/taskhub/tasks/")
+    expect(page.locator(".foot")).to_be_hidden()
     page.get_by_role("searchbox", name="Search tasks").fill("state:failed")
     page.get_by_role("searchbox", name="Search tasks").press("Enter")
     page.get_by_role("checkbox").check()

@@ -11,7 +11,8 @@ from django.contrib.auth import get_user_model
 from django.utils import timezone
 from playwright.sync_api import BrowserContext, Page, expect
 
-from taskhub.models import Progress, Task, Worker
+from taskhub.models import BulkAction, BulkState, BulkVerb, LogLine, Progress, Task, Worker
+from taskhub.queue import bulk
 from taskhub.states import TaskState
 from tests.app import tasks
 from tests.dashboard.builders import ago, make_task, make_worker
@@ -290,6 +291,25 @@ def test_times_are_utc_until_somebody_chooses_their_own(elsewhere: Page):
     expect(elsewhere.locator("progress")).to_have_count(1)
     elsewhere.reload()
     expect(enqueued).to_have_text("08:34:05.000")
+
+
+def test_a_mass_action_and_a_log_are_read_in_the_readers_zone_too(elsewhere: Page):
+    at = timezone.now().replace(hour=3, minute=4, second=5, microsecond=678_000)
+    task = make_task(TaskState.SUCCEEDED, claim_no=1)
+    LogLine.objects.create(
+        task=task, at=at, claim_no=1, number=1, attempt=1, level=20, message="Hello"
+    )
+    action = bulk.pin(BulkVerb.PURGE, Task.objects.none(), bulk.By("1", "kiri"), "queue:mail")
+    BulkAction.objects.filter(pk=action.pk).update(
+        created_at=at, state=BulkState.DONE, undo_until=ago(-600)
+    )
+    elsewhere.goto(f"/taskhub/bulk/{action.pk}/")
+    elsewhere.locator("#clock").click()
+    counted = elsewhere.locator("header p.frozen")
+    expect(counted).to_contain_text(re.compile(r"Counted at .*08:34:05 UTC\+05:30 for"))
+    expect(elsewhere.get_by_text("Can be undone until")).to_contain_text(" UTC+05:30.")
+    elsewhere.goto(f"/taskhub/tasks/{task.pk}/")
+    expect(elsewhere.locator(".log time")).to_have_text("08:34:05.678")
 
 
 def test_a_visitor_of_the_host_sees_their_task_move(

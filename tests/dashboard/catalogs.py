@@ -23,7 +23,7 @@ _CALLS = {  # at which places of a call its context, its message and its plural 
 }
 _TEXT = r"""u?(?:'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")"""
 _CALL = re.compile(rf"\b(n?p?gettext|_)\(\s*({_TEXT})(?:,\s*({_TEXT}))?(?:,\s*({_TEXT}))?")
-_ATTRIBUTES = ("title", "aria-label", "placeholder", "alt", "data-search-for")
+_ATTRIBUTES = ("title", "aria-label", "placeholder", "alt", "data-search-for", "data-k")
 _CODE = ("code", "pre", "kbd", "script", "style")
 _NAMES = {"taskhub", "UTC", "MB", "CPU"}  # and what somebody types into the search
 _WORD = re.compile(r"[^\W\d_]{2,}")

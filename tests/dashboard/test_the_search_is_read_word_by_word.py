@@ -1,7 +1,9 @@
+from html import unescape
+
 import pytest
 from django.urls import reverse
 
-from dashboard import grammar, narrowing
+from dashboard import facets, grammar, narrowing
 from dashboard.filters import PAYLOADS, Filters
 from dashboard.reading import first_id_since
 from taskhub.models import AuditEntry, Outcome, SavedView
@@ -256,8 +258,55 @@ def test_a_search_is_saved_under_a_name_and_forgotten_by_its_owner_only(operator
     assert not SavedView.objects.exists()
 
 
-def test_words_that_repeat_take_the_last():
-    assert grammar.read("state:failed state:queued").values == {"state": "queued"}
+@pytest.mark.parametrize(
+    ("typed", "kept", "bad", "problem"),
+    [
+        ("send mail", {"task": "send"}, "mail", "task:send stands there already"),
+        ("state:failed state:queued", {"state": "failed"}, "state:queued", "one too many"),
+        ("state:failed state:failed", {"state": "failed"}, None, ""),
+        ('error:"a b" error:c', {"error": "a b"}, "error:c", 'error:"a b" stands there'),
+        ("42 state:failed", {"state": "failed"}, "42", "stands alone"),
+        ("state:failed 42", {"state": "failed"}, "42", "stands alone"),
+        ("42 43", {}, "43", "second id"),
+    ],
+)
+def test_no_word_is_dropped_without_a_word(operator, typed, kept, bad, problem):
+    found = grammar.read(typed)
+    assert found.values == kept
+    assert [word.text for word in found.bad] == ([bad] if bad else [])
+    if bad:
+        assert problem in found.bad[0].problem
+        response = operator.get(reverse("dashboard:tasks"), {"q": typed})
+        assert response.status_code == 200
+        assert problem in unescape(response.content.decode())
+        assert 'id="newbar"' not in response.content.decode()  # its address is no list's
+
+
+def test_a_day_that_does_not_exist_is_told_without_a_guess(operator):
+    make_task()
+    response = operator.get(reverse("dashboard:tasks"), {"since": "2026-13-40"})
+    [chip] = response.context["chips"]
+    assert "is no span" in chip.problem
+    assert not chip.mended
+
+
+def test_facets_say_plus_only_where_something_older_may_match(operator, monkeypatch):
+    monkeypatch.setattr(facets, "CAP", 5)
+    for _ in range(10):
+        make_task(name="old", queue="old", enqueued_at=ago(9000))
+    for _ in range(4):
+        make_task("failed", queue="mail")
+    shown = {}
+    for query in ({"since": "1h", "task": "email.send"}, {"queue": "mail"}):
+        response = operator.get(reverse("dashboard:tasks"), query)
+        assert len(response.context["rows"]) == 4
+        shown |= {
+            (facet.key, choice.value): choice.count
+            for facet in response.context["facets"]
+            for choice in facet.choices
+        }
+        assert shown["queue", "mail"] == "4"
+    assert shown["state", "failed"] == "4+"
 
 
 def test_outcomes_of_an_earlier_attempt_are_found_by_its_error(operator):

@@ -137,10 +137,58 @@ def test_a_task_is_retried_with_other_arguments(operator):
     told = post(
         operator, "retry_edited", task.pk, **{"arg-0": '"b@example.org"', "arg-token": '"stolen"'}
     )
-    assert told == f"Task {task.pk} is queued again. Changed: argument 1."
+    assert told == f"Task {task.pk} is queued again. Changed: to."
     assert state_of(task) == TaskState.QUEUED
     assert (task.args, task.kwargs) == (["b@example.org"], {"token": "secret"})
-    assert entry()[2].endswith("with other argument 1")
+    assert entry()[2].endswith("with other to")
+
+
+def test_an_argument_that_was_not_given_can_be_set_and_empty_stays_out(operator):
+    entry_of_it = make_entry("email.send", "to", "subject", "cc", "token", sensitive=["token"])
+    entry_of_it.parameters[2]["default"] = "'nobody'"
+    entry_of_it.save()
+    task = make_task(TaskState.FAILED, args=["a@example.org"])
+    form = operator.get(reverse("dashboard:edit", args=[task.pk])).content.decode()
+    assert "&#x27;nobody&#x27;" in form
+    assert 'name="arg-token"' not in form
+    sent = {"arg-0": '"a@example.org"', "arg-subject": '"Hi"', "arg-cc": " ", "arg-token": "1"}
+    told = post(operator, "retry_edited", task.pk, **sent)
+    assert told == f"Task {task.pk} is queued again. Changed: subject."
+    task.refresh_from_db()
+    assert (task.args, task.kwargs) == (["a@example.org"], {"subject": "Hi"})
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        ("NaN", "NaN is no finite number"),
+        ('["\\ud800"]', "lone surrogate"),
+        ("[" * 5000 + "]" * 5000, ""),
+    ],
+)
+def test_a_value_that_cannot_be_stored_is_told_beside_its_field(operator, value, said):
+    make_entry("email.send", "order", "note")
+    task = make_task(TaskState.FAILED, args=[7, "old"])
+    sent = {"arg-0": value, "arg-1": '"typed with care"', "reason": "INC-7"}
+    response = operator.post(reverse("dashboard:retry_edited", args=[task.pk]), sent)
+    text = response.content.decode()
+    assert response.status_code == 400
+    assert 'aria-invalid="true" aria-describedby="arg-0-says"' in text
+    assert said in text
+    assert "typed with care" in text
+    assert ">INC-7</textarea>" in text
+    assert state_of(task) == TaskState.FAILED
+
+
+def test_arguments_that_are_too_large_come_back_with_what_was_typed(operator, settings):
+    settings.TASKHUB = {**settings.TASKHUB, "MAX_PAYLOAD_BYTES": 100}
+    task = make_task(TaskState.FAILED, kwargs={"to": "a"})
+    sent = {"arg-to": f'"{"x" * 120}"'}
+    response = operator.post(reverse("dashboard:retry_edited", args=[task.pk]), sent)
+    text = response.content.decode()
+    assert response.status_code == 400
+    assert "Not retried: The arguments take" in text
+    assert "x" * 120 in text
 
 
 def test_arguments_that_are_no_json_are_shown_again_with_what_is_wrong(operator):

@@ -59,6 +59,7 @@ PAGES: dict[str, set[Permission]] = {
     "worker": set(),
     "confirm_stop": {Permission.CONTROL_WORKER},
     "schedules": set(),
+    "palette": set(),
     "audit": {Permission.VIEW_AUDIT},
 }
 ALL = set(Permission)

@@ -10,6 +10,8 @@ from taskhub.models import BulkAction, BulkState, BulkVerb
     ("seconds", "text"),
     [
         (0, "0 s"),
+        (0.0004, "<1 ms"),
+        (0.001, "1 ms"),
         (0.04, "40 ms"),
         (0.4, "0.4 s"),
         (3.42, "3.4 s"),
