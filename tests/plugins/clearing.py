@@ -22,6 +22,9 @@ MANY = 1000  # rows, beyond which a table is better truncated: deleted rows stay
 @pytest.fixture(scope="session", autouse=True)
 def tables_are_cleared_fast(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
     with django_db_blocker.unblock():
+        if TaskCatalog._meta.db_table not in connection.introspection.table_names():
+            yield  # no chosen test uses the database: pytest-django has made none
+            return
         first = {model: list(model._default_manager.values()) for model in FILLED}
     flush = TransactionTestCase._fixture_teardown
 
