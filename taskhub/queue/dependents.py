@@ -3,57 +3,23 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Collection, Iterable, Sequence
+from typing import Any
 
 from django.db import transaction
-from django.db.models import F, Q, QuerySet
+from django.db.models import F
 
 from taskhub.engines import Engine, get_engine
 from taskhub.engines.wakeups import Kind
 from taskhub.models import Cascade, Dependency, Met, Need
 from taskhub.queue.admit import admit
 from taskhub.queue.announce import announce_finished
+from taskhub.queue.links import Link, stale_links
 from taskhub.queue.transition import BATCH, SECOND_CHANCE, tasks, write
 from taskhub.queue.unique import keep, retake
-from taskhub.states import FINISHED, LIVE, TaskState, Tie, WaitsFor
+from taskhub.states import TaskState, Tie, WaitsFor
 from taskhub.text import storable
 from taskhub.trying import trying_again
-
-_BAD = sorted(FINISHED - {TaskState.SUCCEEDED})
-
-
-class _Link(NamedTuple):
-    """A row of Dependency and what decides how it should stand."""
-
-    id: int
-    dependent: int
-    need: str
-    state: str
-    upstream: int
-    upstream_state: str
-    upstream_name: str
-
-    @property
-    def target(self) -> Met:
-        if self.upstream_state in LIVE:
-            return Met.WAITS
-        is_success = self.upstream_state == TaskState.SUCCEEDED
-        is_met = self.need == Need.END or (self.need == Need.SUCCESS) == is_success
-        return Met.MET if is_met else Met.BROKEN
-
-
-_COLUMNS = (
-    "id", "dependent_id", "need", "state", "upstream_id", "upstream__state", "upstream__name",
-)  # fmt: skip
-# The links that do not stand as they should. A dependent without unmet needs has passed them: nothing is taken back.
-_STALE = Q(dependent__unmet__gt=0) & (
-    (Q(upstream__state__in=sorted(LIVE)) & ~Q(state=Met.WAITS))
-    | (Q(upstream__state=TaskState.SUCCEEDED, need=Need.FAILURE) & ~Q(state=Met.BROKEN))
-    | (Q(upstream__state=TaskState.SUCCEEDED) & ~Q(need=Need.FAILURE) & ~Q(state=Met.MET))
-    | (Q(upstream__state__in=_BAD, need=Need.SUCCESS) & ~Q(state=Met.BROKEN))
-    | (Q(upstream__state__in=_BAD) & ~Q(need=Need.SUCCESS) & ~Q(state=Met.MET))
-)
 
 
 def tell_dependents(engine: Engine, upstream: Collection[int]) -> None:
@@ -65,16 +31,16 @@ def tell_dependents(engine: Engine, upstream: Collection[int]) -> None:
     """
     todo, left = sorted(set(upstream)), BATCH
     while todo and left > 0:
-        links = _stale_links(engine, todo)[: left + 1]
+        links = stale_links(engine, todo)[: left + 1]
         is_more = len(links) > left
         changed = _tell(engine, links[:left])
         left -= len(links)
         todo = [*(todo if is_more else ()), *changed]
     if todo:
-        _leave(engine, todo)
+        leave(engine, todo)
 
 
-def _leave(engine: Engine, upstream: Collection[int]) -> None:
+def leave(engine: Engine, upstream: Collection[int]) -> None:
     """Leave it to maintenance to tell the rest of their dependents."""
     rows = [Cascade(task_id=task_id) for task_id in upstream]
     Cascade.objects.using(engine.alias).bulk_create(rows, ignore_conflicts=True)
@@ -84,7 +50,7 @@ def _leave(engine: Engine, upstream: Collection[int]) -> None:
 def tell_of_success(engine: Engine, upstream: Sequence[int]) -> None:
     """Tell those that wait for the success of tasks which have just succeeded; `tell_dependents` in less time."""
     if not engine.meet(upstream, BATCH):
-        _leave(engine, upstream)
+        leave(engine, upstream)
 
 
 def go_on_telling() -> int:
@@ -105,47 +71,9 @@ def go_on_telling() -> int:
     return trying_again(go_on, engine)
 
 
-def needs_anew(engine: Engine, ids: Collection[int]) -> dict[int, int]:
-    """Look again at what tasks wait for that get a second chance together; return how many needs each has left.
-
-    The caller has locked them, and makes all of them live. A need that an end had met or broken is open again where the
-    task that ended is among them, or lives: who is retried with what it waited for waits for that again.
-    """
-    rows = Dependency.objects.using(engine.alias).filter(dependent_id__in=ids).order_by("id")
-    unmet = dict.fromkeys(ids, 0)
-    changed: dict[Met, list[int]] = defaultdict(list)
-    others: set[int] = set()
-    for link in map(_Link._make, rows.values_list(*_COLUMNS)):
-        target = Met.WAITS if link.upstream in unmet else link.target
-        unmet[link.dependent] += target != Met.MET
-        if target == Met.WAITS and link.upstream not in unmet:
-            others.add(link.upstream)
-        if target != link.state:
-            changed[target].append(link.id)
-    for target, found in changed.items():
-        Dependency.objects.using(engine.alias).filter(id__in=found).update(state=target)
-    if others:  # one that ends at this moment does not see yet that somebody waits for it again
-        _leave(engine, sorted(others))
-    return unmet
-
-
-def let_wait(unmet: Mapping[int, int], **columns: Any) -> None:
-    """Let locked tasks wait for as many others as is said."""
-    by_number: dict[int, list[int]] = defaultdict(list)
-    for id_, number in unmet.items():
-        by_number[number].append(id_)
-    for number, ids in by_number.items():
-        write(ids, TaskState.PENDING, waits_for=WaitsFor.TASKS, unmet=number, **columns)
-
-
-def _stale_links(engine: Engine, upstream: Sequence[int]) -> QuerySet[Any, Any]:
-    links = Dependency.objects.using(engine.alias).filter(_STALE, upstream_id__in=upstream)
-    return links.order_by("dependent_id", "position").values_list(*_COLUMNS)
-
-
 def _tell(engine: Engine, rows: Iterable[Sequence[Any]]) -> list[int]:
     """Bring links up to date and their dependents with them; return the dependents that ended or came back."""
-    links = [_Link._make(row) for row in rows]
+    links = [Link._make(row) for row in rows]
     if not links:
         return []
     wanted = tasks().filter(id__in={link.dependent for link in links}, unmet__gt=0).order_by("id")
@@ -172,7 +100,7 @@ class _Dependent:
         self.reason = ""
         self.has_hope = False
 
-    def note(self, link: _Link) -> None:
+    def note(self, link: Link) -> None:
         target = link.target
         self.unmet += (link.state == Met.MET) - (target == Met.MET)
         if target == Met.BROKEN and not self.reason:

@@ -12,7 +12,8 @@ from django.db.models import F
 from taskhub.engines import get_engine
 from taskhub.engines.wakeups import Kind
 from taskhub.queue.admit import admit
-from taskhub.queue.dependents import let_wait, needs_anew, tell_dependents
+from taskhub.queue.dependents import tell_dependents
+from taskhub.queue.needs import let_wait, needs_anew
 from taskhub.queue.transition import in_batches, tasks, write
 from taskhub.queue.unique import retake
 from taskhub.states import TaskState, Tie, WaitsFor

@@ -11,7 +11,8 @@ from taskhub.engines import get_engine
 from taskhub.errors import DuplicateTask, IllegalTransition
 from taskhub.models import Task
 from taskhub.queue.admit import admit
-from taskhub.queue.dependents import let_wait, needs_anew, tell_dependents
+from taskhub.queue.dependents import tell_dependents
+from taskhub.queue.needs import let_wait, needs_anew
 from taskhub.queue.steps import check_step, forget_steps
 from taskhub.queue.transition import SECOND_CHANCE, in_batches, tasks
 from taskhub.queue.unique import live_holders, retake
