@@ -65,33 +65,7 @@ def tell() -> Story:
     _reports()
     _mail(mail)
     _schedules()
-    for number in range(6):
-        AuditEntry.objects.create(
-            at=ago(900 * number + 300),
-            user_id="1",
-            user_name=("anna.lindqvist", "bo")[number % 2],
-            action=("pause", "retry", "purge", "quiet", "cancel", "resume")[number],
-            target=(
-                "queue imports",
-                "12 tasks: state:failed queue:mail",
-                "41 tasks: queue:webhooks",
-                "worker 3: batch-2/1",
-                f"task {failed.pk}: {MAIL}",
-                "queue mail",
-            )[number],
-            count=(1, 12, 41, 1, 1, 1)[number],
-            result=(
-                "paused",
-                "12 of 12 changed",
-                "41 of 41 changed",
-                "told",
-                "cancelled",
-                "resumed",
-            )[number],
-            reason=("Acme sends every row twice", "", "INC-2291", "deploy", "wrong segment", "")[
-                number
-            ],
-        )
+    _audit(failed)
     action = bulk.pin(
         BulkVerb.PURGE,
         Task.objects.filter(queue="mail"),
@@ -213,6 +187,23 @@ def _workers() -> tuple[Any, Any]:
         **common,
     )
     return mail, batch
+
+
+def _audit(failed: Task) -> None:
+    """What people did in the last hours, the oldest first."""
+    entries = (
+        ("bo", "resume", "queue mail", 1, "resumed", ""),
+        ("anna.lindqvist", "cancel", f"task {failed.pk}: {MAIL}", 1, "cancelled", "wrong segment"),
+        ("bo", "quiet", "worker 3: batch-2/1", 1, "told", "deploy"),
+        ("anna.lindqvist", "purge", "41 tasks: queue:webhooks", 41, "41 of 41 changed", "INC-2291"),
+        ("bo", "retry", "12 tasks: state:failed queue:mail", 12, "12 of 12 changed", ""),
+        ("anna.lindqvist", "pause", "queue imports", 1, "paused", "Acme sends every row twice"),
+    )
+    for number, (user, action, target, count, result, reason) in enumerate(entries):
+        AuditEntry.objects.create(
+            at=ago(900 * (len(entries) - number) - 600), user_id="1", user_name=user, action=action, target=target,
+            count=count, result=result, reason=reason,
+        )  # fmt: skip
 
 
 def _catalog() -> None:
