@@ -31,8 +31,9 @@ class Prefetch:
         """How many claims may lie ready: none until something is known."""
         if self._mean is None:
             return 0
-        fitting = self._slots * _AHEAD_SECONDS / max(self._mean, 1e-6)
-        return int(min(max(_MOST_AHEAD, self._slots), fitting))
+        fitting = int(self._slots * _AHEAD_SECONDS / max(self._mean, 1e-6))
+        few = 1 << max(0, fitting.bit_length() - 3)  # one of few numbers: statements come again
+        return min(max(_MOST_AHEAD, self._slots), fitting // few * few)
 
     @property
     def patience(self) -> float:

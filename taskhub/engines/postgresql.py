@@ -51,6 +51,7 @@ class PostgreSQL(Engine):
         super().__init__(alias)
         self._debounce = Debounce()
         self._preparer = Preparer()
+        self._is_dry = False  # the last claim of this process got less than it asked for
 
     def clock(self) -> Any:
         return Func(function="clock_timestamp", output_field=DateTimeField())
@@ -124,7 +125,7 @@ class PostgreSQL(Engine):
         is_told = bool(payload) and self._should_notify(payload, connection)
         sql, values = statement_of(row, is_told=is_told)
         return int(
-            self._preparer.fetch_one(connection, sql, (*values, payload) if is_told else values)[0]
+            self._preparer.fetch(connection, sql, (*values, payload) if is_told else values)[0][0]
         )
 
     def insert_many(self, rows: Sequence[NewTask]) -> list[int]:
@@ -174,9 +175,17 @@ class PostgreSQL(Engine):
             "claim_no = claim_no + 1, attempt = attempt + 1, started_at = clock_timestamp() "
             f"WHERE id = ANY(ARRAY({picked})) RETURNING {_CLAIM_COLUMNS}"
         )
-        with self.connection.cursor() as cursor:
-            cursor.execute(sql, [*params, worker_id])
-            return self._claims(cursor.fetchall(), [queue for queue, _ in wanted])
+        params.append(worker_id)
+        if (
+            self._is_dry
+        ):  # somebody may wait for just this task, and a plan is no worse for being kept
+            rows = self._preparer.fetch(self.connection, sql, params, unprepared=5)
+        else:  # the table may have grown
+            with self.connection.cursor() as cursor:
+                cursor.execute(sql, params)
+                rows = cursor.fetchall()
+        self._is_dry = len(rows) < sum(limit for _, limit in wanted)
+        return self._claims(rows, [queue for queue, _ in wanted])
 
     def queued_fronts(self, queues: Iterable[tuple[str, int | None]], limit: int) -> list[Front]:
         """See `Claiming`: one plan for all queues, of which there may be many."""

@@ -1,4 +1,4 @@
-"""Enqueueing on PostgreSQL prepares its statement, where that is safe, and nobody notices."""
+"""PostgreSQL keeps the plans of inserts, and of claims that come after a rest, where that is safe; nobody notices."""
 
 from collections.abc import Iterator
 
@@ -7,21 +7,32 @@ from django.db import connection, connections, transaction
 from django.test.utils import CaptureQueriesContext
 
 from taskhub import queue
+from taskhub.engines import get_engine
 from taskhub.models import Task
 from tests.app import tasks
 from tests.engines.pooler import Pooler
 from tests.helpers import acting_as
 
+WORKER = 1
+
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.only_on("postgresql")]
 
 
-def prepared():
-    """How many statements this session has prepared that insert a task."""
+def prepared(what="INSERT INTO taskhub_task"):
+    """How many statements this session has prepared that insert, or do something else with, a task."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT count(*) FROM pg_prepared_statements WHERE statement LIKE '%INSERT INTO taskhub_task%'"
+            "SELECT count(*) FROM pg_prepared_statements WHERE statement LIKE %s", [f"%{what}%"]
         )
         return cursor.fetchone()[0]
+
+
+def prepared_claims():
+    return prepared("UPDATE taskhub_task SET state = 'running'")
+
+
+def claim(count=10):
+    return [claim.id for claim in get_engine().claim(WORKER, [("default", count)])]
 
 
 def enqueue(count):
@@ -105,3 +116,35 @@ def test_a_lost_connection_is_not_the_callers_last():
     connection.close()
     ids = enqueue(30)
     assert Task.objects.filter(id__in=ids).count() == 30
+
+
+def test_a_session_that_claims_after_a_rest_again_and_again_prepares_the_claim():
+    for _ in range(8):
+        assert claim() == []
+    assert prepared_claims() == 0
+    for _ in range(8):
+        ids = enqueue(2)
+        assert claim() == ids
+    assert prepared_claims() == 1
+
+
+def test_nothing_is_prepared_for_claims_that_follow_each_other_in_a_backlog():
+    enqueue(100)
+    for _ in range(30):
+        assert len(claim(3)) == 3
+    assert prepared_claims() == 0
+
+
+def test_a_prepared_claim_survives_another_type_of_a_column():
+    for _ in range(20):
+        claim()
+    assert prepared_claims() == 1
+    with connection.cursor() as cursor:
+        cursor.execute("ALTER TABLE taskhub_task ALTER COLUMN name TYPE text")
+        try:
+            ids = enqueue(2)
+            assert claim() == ids
+        finally:
+            cursor.execute("ALTER TABLE taskhub_task ALTER COLUMN name TYPE varchar(200)")
+    ids = enqueue(2)
+    assert claim() == ids
