@@ -190,6 +190,12 @@ class Board:
         ]
         self.maintenance, self.children = self.all[0], self.all[1:]
 
+    def ring_all(self, what: bytes, but: Child | None = None) -> None:
+        """Ring the bells of all children that run tasks, or of all `but` one; any thread of any process may."""
+        for child in self.children:
+            if child is not but:
+                child.bell.ring(what)
+
     def wake_supervisor(self) -> None:
         """Let it look at the board from now on: a slot has got something to run. Any child may."""
         if self.is_supervisor_at_rest:

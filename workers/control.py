@@ -40,7 +40,7 @@ class Control:
         self._is_pool = len(child.slots) > 1
         self._board, self._lifeline = board, lifeline
         self._persistence = Persistence(child, lifeline)
-        self._intake = Intake(options, child, self.worker_name, self._persistence)
+        self._intake = Intake(options, board, child, self.worker_name, self._persistence)
         self._holdings = self._intake.holdings
         self._recording = Recording(child, self.worker_name, self.runs, self._persistence)
         self._outbox = self._recording.outbox

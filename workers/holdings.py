@@ -13,7 +13,8 @@ from taskhub.engines.rows import Claim, Ending
 from taskhub.queue import finish
 from taskhub.queue.ladder import held_claims
 from taskhub.states import TaskState
-from workers.board import Child
+from workers.bell import WORK
+from workers.board import Board, Child
 from workers.persistence import Persistence
 from workers.tray import Token
 
@@ -25,8 +26,9 @@ _LOST_AFTER = 2.0  # seconds; a claim changes hands in microseconds
 class Holdings:
     """Kept by the control thread. Who takes a claim out of it, one of those who run tasks, has it."""
 
-    def __init__(self, child: Child, name: str, persistence: Persistence) -> None:
-        self._child, self._name, self._persistence = child, name, persistence
+    def __init__(self, board: Board, child: Child, name: str, persistence: Persistence) -> None:
+        self._board, self._child = board, child
+        self._name, self._persistence = name, persistence
         self._ready: dict[Token, Claim] = {}  # what the tokens on the tray stand for
         self._out: set[Token] = set()
         self._settled = self._signs
@@ -54,10 +56,11 @@ class Holdings:
         self._out.difference_update(tokens)
 
     def give_back(self) -> None:
-        """Return what has not started to its queue."""
+        """Return what has not started to its queue, and let the other children look for it."""
         if tokens := self._child.tray.take_all():
             self._forget(tokens)
             self._persistence.trying(lambda: self.release(tokens))
+            self._board.ring_all(WORK, but=self._child)
 
     def release(self, tokens: Iterable[Token]) -> None:
         """Give back claims that are not held here any more."""

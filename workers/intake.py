@@ -9,7 +9,7 @@ from taskhub import registry
 from taskhub.engines import get_engine
 from taskhub.engines.rows import Claim, Skip
 from taskhub.queue.claim import claim
-from workers.board import Child
+from workers.board import Board, Child
 from workers.caution import Caution
 from workers.holdings import Holdings
 from workers.options import WorkerOptions
@@ -26,9 +26,14 @@ class Intake:
     """Keeps a child's tray filled. Used by the control thread."""
 
     def __init__(
-        self, options: WorkerOptions, child: Child, name: str, persistence: Persistence
+        self,
+        options: WorkerOptions,
+        board: Board,
+        child: Child,
+        name: str,
+        persistence: Persistence,
     ) -> None:
-        self.holdings = Holdings(child, name, persistence)
+        self.holdings = Holdings(board, child, name, persistence)
         self.queues = KnownQueues(options.queues)
         self._prefetch = Prefetch(len(child.slots))
         self._child, self._persistence = child, persistence

@@ -104,7 +104,7 @@ class Maintenance:
             self._metrics.flush(get_engine(), self._board.worker_id)
         if self._options.is_draining and self._is_drained():
             self._board.stop = self._board.stop or Stop.GRACEFUL
-            self._messenger.ring_all(STOP)
+            self._board.ring_all(STOP)
         self._doze()
 
     # -- waiting ----------------------------------------------------------------------------------------------------
@@ -147,7 +147,7 @@ class Maintenance:
         moved += opened
         self._has_promoted = True
         if moved:
-            self._messenger.ring_all(WORK + NEW_QUEUE)
+            self._board.ring_all(WORK + NEW_QUEUE)
             self._due_at = 0.0
         else:
             next_at = min((s for s in (due, overdue, token) if s is not None), default=3600.0)
@@ -165,7 +165,7 @@ class Maintenance:
             return
         self._poll_at = time.monotonic() + conf.get().poll_interval
         if names := get_engine().queued_names():
-            self._messenger.ring_all(WORK + NEW_QUEUE)
+            self._board.ring_all(WORK + NEW_QUEUE)
             self._woken_at = time.monotonic()
             self._lookout.look(names)
 
@@ -192,7 +192,7 @@ class Maintenance:
     def _bury(self, child: Child) -> None:
         bury(child, self._metrics.count, self._heartbeat.writing)
         self._supervisor.ring()  # its place is free
-        self._messenger.ring_all(WORK)
+        self._board.ring_all(WORK)
 
     def _relieve(self, child: Child) -> None:
         """Give back what waits behind a task that keeps the child's own control thread from doing so."""
@@ -201,7 +201,7 @@ class Maintenance:
                 lambda: release(child.worker_id, f"{self._options.name}/{child.number}", tokens)
             )
             child.given_back += len(tokens)  # from now on the child asks the record
-            self._messenger.ring_all(WORK)
+            self._board.ring_all(WORK)
 
     def _is_drained(self) -> bool:
         up = [child for child in self._board.children if child.state != ChildState.FREE]

@@ -49,18 +49,13 @@ class Messenger:
         self._thread.join()
         self._waiter.close()
 
-    def ring_all(self, what: bytes) -> None:
-        """Ring the bells of all children that run tasks; any thread may."""
-        for child in self._board.children:
-            child.bell.ring(what)
-
     def _pass_on(self) -> None:
         while not self._is_over:
             if self._have_children_moved():
                 self._waiter.look_often()
             wakes = self._waiter.wait(_NAP)
             if said := b"".join(self._bell_of(wake.kind, wake.queue) for wake in wakes):
-                self.ring_all(said)  # before anything else: somebody waits
+                self._board.ring_all(said)  # before anything else: somebody waits
                 self._on_ring()
             kinds = {wake.kind for wake in wakes}
             if Kind.ANY in kinds:
@@ -80,7 +75,7 @@ class Messenger:
         self.news_at, self._heard_at = inf, time.monotonic()
         new = set(get_engine().queued_names()) - self._known_queues
         self._known_queues |= new
-        self.ring_all(WORK + NEW_QUEUE + CANCEL if new else CANCEL)
+        self._board.ring_all(WORK + NEW_QUEUE + CANCEL if new else CANCEL)
         return True
 
     def _bell_of(self, kind: Kind, name: str) -> bytes:

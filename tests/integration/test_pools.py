@@ -1,5 +1,6 @@
 """Pools: processes, threads and an event loop, side by side in one worker."""
 
+import logging
 import time
 
 import pytest
@@ -10,6 +11,7 @@ from tests.app import tasks, tasks_pools
 from tests.app.models import Ledger
 from tests.helpers import eventually
 
+logger = logging.getLogger(__name__)  # the figures: --log-cli-level=INFO
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
@@ -149,20 +151,28 @@ def test_a_cancel_climbs_its_ladder_in_pools(pool, run_worker):
     ids=["control thread", "maintenance"],
 )
 def test_what_waits_behind_a_long_task_goes_to_another_executor(long_one, run_worker, tmp_path):
-    """It must not wait for the long one, though its child has claimed it; and that spends no attempt."""
+    """It must not wait for the long one, though its child has claimed it; and that spends no attempt.
+
+    A quarter of a second is promised while another executor is idle. A machine under load may be late now and then.
+    """
     run_worker("--processes", 2)
-    warm = tasks.add.enqueue_many([((1,), {})] * 400)
-    assert all(result.wait(40) for result in warm), "from now on each child claims ahead"
-    path = tmp_path / "begun"
-    long = long_one.enqueue(6.0, str(path))
-    short = tasks.add.enqueue_many([((2,), {})] * 60)
-    assert all(result.wait(20) for result in short)
-    rows = Task.objects.filter(id__in=[int(result.id) for result in short])
-    long.refresh()
-    assert long.state == TaskState.RUNNING, "the short ones have overtaken it"
-    assert {row.attempt for row in rows} == {1}
-    assert Result.objects.filter(task__in=rows).count() == 60
-    assert long.wait(30)
+    waits: list[float] = []
+    while not waits or (min(waits) > 0.25 and len(waits) < 4):
+        warm = tasks.add.enqueue_many([((1,), {})] * 400)
+        assert all(result.wait(40) for result in warm), "from now on each child claims ahead"
+        long = long_one.enqueue(6.0, str(tmp_path / f"begun {len(waits)}"))
+        short = tasks.add.enqueue_many([((2,), {})] * 60)
+        assert all(result.wait(20) for result in short)
+        rows = Task.objects.filter(id__in=[int(result.id) for result in short])
+        long.refresh()
+        assert long.state == TaskState.RUNNING, "the short ones have overtaken it"
+        assert {row.attempt for row in rows} == {1}
+        assert Result.objects.filter(task__in=rows).count() == 60
+        long_at = Task.objects.get(id=int(long.id)).started_at
+        waits.append(max((row.started_at - long_at).total_seconds() for row in rows))
+        assert long.wait(30)
+    logger.info("%s: waited at most %s s", long_one.name, waits)
+    assert min(waits) <= 0.25
 
 
 @pytest.mark.only_on("sqlite", "postgresql")  # elsewhere a worker polls for what is new
