@@ -15,7 +15,7 @@ from taskhub.models import AuditEntry, BulkAction, BulkBatch, BulkState, BulkVer
 from taskhub.queue import bulk_audit
 from taskhub.queue.cancel import cancel_where
 from taskhub.queue.restoring import restore
-from taskhub.queue.retry import RETRYABLE, retry_where
+from taskhub.queue.retry import RETRYABLE, retry_all
 from taskhub.queue.transition import BATCH, tasks
 from taskhub.states import LIVE, WAITING, TaskState
 from taskhub.text import storable
@@ -182,9 +182,9 @@ def _act(engine: Engine, action: BulkAction) -> None:
 
 
 def _change(action: BulkAction, ids: list[int]) -> int:
-    chosen = tasks().filter(id__in=ids)
     if action.verb == BulkVerb.RETRY:
-        return retry_where(chosen)
+        return retry_all(ids)
+    chosen = tasks().filter(id__in=ids)
     return cancel_where(chosen, action.reason, states=STATES[action.verb])
 
 

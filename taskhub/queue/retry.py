@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 
 from django.db import transaction
@@ -9,14 +10,15 @@ from django.db.models import F, QuerySet
 
 from taskhub.engines import get_engine
 from taskhub.errors import DuplicateTask, IllegalTransition
-from taskhub.models import Task
+from taskhub.models import Dependency, Task
 from taskhub.queue.admit import admit
 from taskhub.queue.dependents import tell_dependents
 from taskhub.queue.needs import let_wait, needs_anew
 from taskhub.queue.steps import check_step, forget_steps
-from taskhub.queue.transition import SECOND_CHANCE, in_batches, tasks
+from taskhub.queue.transition import BATCH, SECOND_CHANCE, tasks
 from taskhub.queue.unique import live_holders, retake
 from taskhub.states import TaskState, Tie
+from taskhub.trying import trying_again
 
 RETRYABLE = frozenset({TaskState.FAILED, TaskState.CANCELLED, TaskState.EXPIRED})
 
@@ -52,16 +54,28 @@ def retry_where(chosen: QuerySet[Task], *, from_step: str | None = None) -> int:
 
     Those whose unique key a live task has are left alone, and not counted.
     """
-    again = partial(_requeue, from_step=from_step)
-    return in_batches(chosen.filter(state__in=sorted(RETRYABLE)), again)
+    ended = chosen.filter(state__in=sorted(RETRYABLE)).order_by("id")
+    return retry_all(list(ended.values_list("id", flat=True)), from_step=from_step)
 
 
-def _requeue(ids: list[int], from_step: str | None) -> int:
+def retry_all(ids: Sequence[int], *, from_step: str | None = None) -> int:
+    """`retry_where`, of tasks that were chosen before; in their order.
+
+    Counts those too that come back by themselves because what they need was retried a batch before them.
+    """
+    engine = get_engine()
+    parts = [ids[start : start + BATCH] for start in range(0, len(ids), BATCH)]
+    return sum(trying_again(partial(_requeue, part, from_step), engine) for part in parts)
+
+
+def _requeue(ids: Sequence[int], from_step: str | None) -> int:
     """Queue tasks again or, where they have unmet needs, let them wait; tell those that wait for them."""
     engine = get_engine()
     with transaction.atomic(engine.alias):
         locked = tasks().filter(id__in=ids).order_by("id").select_for_update()
-        rows = [row[1:] for row in locked.values_list("state", "id", "ties") if row[0] in RETRYABLE]
+        found = list(locked.values_list("state", "id", "ties"))
+        rows = [row[1:] for row in found if row[0] in RETRYABLE]
+        back = _count_dependents([id_ for state, id_, _ in found if state not in RETRYABLE])
         refused = retake(engine, [task_id for task_id, _ in rows])
         rows = [row for row in rows if row[0] not in refused]
         if from_step is not None:
@@ -75,4 +89,9 @@ def _requeue(ids: list[int], from_step: str | None) -> int:
         waited_for = [task_id for task_id, ties in rows if ties & Tie.DEPENDENTS]
         if waited_for:
             tell_dependents(engine, waited_for)
-    return len(rows)
+    return len(rows) + back
+
+
+def _count_dependents(ids: Sequence[int]) -> int:
+    links = Dependency.objects.using(get_engine().alias).filter(dependent_id__in=ids)
+    return links.values("dependent_id").distinct().count() if ids else 0

@@ -1,5 +1,6 @@
 """Dependents: who waits for others hears of each end exactly once, whoever tells it and whenever."""
 
+import sys
 import threading
 
 import pytest
@@ -11,11 +12,12 @@ from taskhub.errors import InvalidArguments
 from taskhub.models import Cascade, Dependency, Outcome, Task, WorkflowRun
 from taskhub.queue import dependents, prune, purge, transition
 from taskhub.queue.rescue import rescue_child
+from taskhub.queue.retry import retry_all
 from taskhub.states import TaskState
 from taskhub.trying import trying_again
 from taskhub.workflows.results import cancel_workflow
 from tests.app import tasks_flow as flow
-from tests.engines.builders import ago, claim, ending, finish, state_of
+from tests.engines.builders import ago, claim, ending, finish, make_task, state_of
 from tests.helpers import in_thread
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -167,6 +169,24 @@ def test_a_callback_that_is_retried_with_its_members_waits_for_them_again(worker
     assert states() == ["queued"] * 3 + ["pending"]
     end_queued(worker)
     assert state_of(callback) == "queued"
+
+
+def test_those_that_come_back_with_an_earlier_batch_are_counted(worker, monkeypatch):
+    monkeypatch.setattr(sys.modules[retry_all.__module__], "BATCH", 5)
+    chain(flow.add.s(1), group([flow.add.s(n) for n in range(12)])).enqueue()
+    make_task(TaskState.SUCCEEDED)
+    finish(worker, [ending(one, Outcome.FAILED) for one in claim(worker)])
+    assert states().count("cancelled") >= 12
+    chosen = {"state": ["failed", "cancelled"]}
+    counted = monitor.retry_where(dry_run=True, **chosen)
+    assert monitor.retry_where(**chosen) == counted == len(ids()) - 1
+    assert set(states()) == {"queued", "pending", "succeeded"}
+
+
+def test_what_somebody_else_has_retried_is_not_counted_again(worker):
+    made = [make_task(TaskState.FAILED) for _ in range(3)]
+    queue.retry(made[0].pk)
+    assert retry_all([task.pk for task in made]) == 2
 
 
 def test_a_callback_alone_that_is_retried_takes_its_members_as_they_have_ended(worker):
