@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from taskhub import compat, registry
@@ -11,6 +12,7 @@ from taskhub.definition import TaskDefinition
 from taskhub.errors import InvalidOption
 
 if TYPE_CHECKING:
+    from taskhub.engines.rows import NewTask
     from taskhub.results import AsyncResult
 
 
@@ -42,10 +44,14 @@ class TaskHubBackend(compat.BaseTaskBackend):
     def enqueue(self, task: compat.Task[Any, Any], args: Any, kwargs: Any) -> AsyncResult:
         """Enqueue a task; see `taskhub.queue.enqueue` for transactions and errors."""
         from taskhub import eager
+        from taskhub.queue.birth import new_row
         from taskhub.queue.enqueue import enqueue
-        from taskhub.results import Newborn, duplicates
+        from taskhub.results import Newborn, awaited_by, duplicates
 
         definition = self._valid(task)
+        if alias := awaited_by([definition]):
+            rows = [new_row(definition, args, kwargs)]
+            return self._postpone(alias, definition, rows, self._enqueue_one)[0]
         if definition.link or definition.link_error:
             from taskhub.workflows.writing import with_callbacks
 
@@ -63,12 +69,13 @@ class TaskHubBackend(compat.BaseTaskBackend):
     ) -> Sequence[AsyncResult]:
         """Enqueue one task for each `(args, kwargs)`, all or none; results in the same order."""
         from taskhub import eager
-        from taskhub.queue.enqueue import enqueue_many
-        from taskhub.results import Newborn, duplicates
+        from taskhub.queue.enqueue import enqueue_many, rows_of
+        from taskhub.results import Newborn, awaited_by, duplicates
 
         definition = self._valid(task)
-        ids, rows = enqueue_many(definition, calls)
-        found = list(zip(ids, rows, strict=True))
+        if alias := awaited_by([definition]):
+            return self._postpone(alias, definition, rows_of(definition, calls), self.enqueue_many)
+        found = list(zip(*enqueue_many(definition, calls), strict=True))
         fresh = Newborn([(definition, task_id, row) for task_id, row in found if row is not None])
         self._announce(fresh)
         eager.follow(fresh)
@@ -77,6 +84,28 @@ class TaskHubBackend(compat.BaseTaskBackend):
         known = duplicates([task_id for task_id, row in found if row is None], self.alias)
         made = iter(fresh)
         return [known[task_id] if row is None else next(made) for task_id, row in found]
+
+    def _enqueue_one(
+        self, definition: TaskDefinition, calls: Sequence[tuple[Any, Any]]
+    ) -> Sequence[AsyncResult]:
+        return [self.enqueue(definition, *call) for call in calls]
+
+    def _postpone(
+        self,
+        alias: str,
+        definition: TaskDefinition,
+        rows: Sequence[NewTask],
+        enqueue: Callable[[TaskDefinition, Sequence[tuple[Any, Any]]], Sequence[AsyncResult]],
+    ) -> Sequence[AsyncResult]:
+        """Enqueue calls, which have been found good, as they are now, but when the transaction on `alias` commits."""
+        from taskhub.payload import load_args
+        from taskhub.results import after_commit
+
+        calls = [load_args(row.args, row.kwargs) for row in rows]
+        at_commit = replace(definition, enqueue_after="")
+        return after_commit(
+            alias, ((definition, row) for row in rows), lambda: enqueue(at_commit, calls)
+        )
 
     def _announce(self, enqueued: Iterable[AsyncResult]) -> None:
         if compat.is_heard(compat.task_enqueued, logging.DEBUG):

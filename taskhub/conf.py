@@ -65,6 +65,8 @@ class Settings:
         default="database", metadata={"choices": _BACKENDS, "or_path": True}
     )
     result_cache: str = field(default="default", metadata={})  # an alias of settings.CACHES
+    # Where the queue has a database of its own: the alias of the one whose open transaction an enqueue waits for.
+    enqueue_after: str = field(default="", metadata={"or_empty": True})
     health_max_wait: float = field(default=300.0, metadata={"range": (1, 30 * _DAY)})
     dashboard_read_only: bool = False  # its pages show everything and change nothing
     # The path of a function (user, permission, queue) that may refuse an action on the dashboard.
@@ -98,7 +100,7 @@ def problems(raw: Any) -> Iterator[str]:
         elif problem := _value_problem(value, known[key].default, known[key].metadata):
             yield f"settings.TASKHUB[{key!r}] is {value!r}; expected {problem}."
     yield from _lease_problems(raw)
-    yield from _cache_problems(raw)
+    yield from _alias_problems(raw)
 
 
 def _problems_within(where: str, value: Any, default: Any) -> Iterator[str]:
@@ -140,19 +142,24 @@ def _value_problem(value: Any, default: Any, metadata: Mapping[str, Any]) -> str
 def _text_problem(value: Any, metadata: Mapping[str, Any]) -> str | None:
     choices, or_path = metadata.get("choices"), metadata.get("or_path", False)
     if choices is None:
-        return None if isinstance(value, str) and value else "a text"
+        is_good = isinstance(value, str) and (value or metadata.get("or_empty", False))
+        return None if is_good else "a text"
     if value in choices or (or_path and isinstance(value, str) and "." in value):
         return None
     return f"one of {', '.join(map(repr, choices))}{', or the path of a class' if or_path else ''}"
 
 
-def _cache_problems(raw: Mapping[str, Any]) -> Iterator[str]:
+def _alias_problems(raw: Mapping[str, Any]) -> Iterator[str]:
     from django.conf import settings
 
-    alias = raw.get("RESULT_CACHE", "default")
-    if raw.get("RESULT_BACKEND") == "cache" and alias not in list(settings.CACHES):
-        known = ", ".join(map(repr, settings.CACHES))
-        yield f"settings.TASKHUB['RESULT_CACHE'] is {alias!r}; expected one of {known} (settings.CACHES)."
+    named = [("ENQUEUE_AFTER", raw.get("ENQUEUE_AFTER"), "DATABASES")]
+    if raw.get("RESULT_BACKEND") == "cache":
+        named.append(("RESULT_CACHE", raw.get("RESULT_CACHE", "default"), "CACHES"))
+    for key, alias, where in named:
+        known = list(getattr(settings, where))
+        if alias and alias not in known:
+            names = ", ".join(map(repr, known))
+            yield f"settings.TASKHUB[{key!r}] is {alias!r}; expected one of {names} (settings.{where})."
 
 
 def _lease_problems(raw: Mapping[str, Any]) -> Iterator[str]:

@@ -49,6 +49,7 @@ class TaskDefinition(compat.Task):  # type: ignore[type-arg]
     concurrency_key: keys.Key | None = None
     concurrency_limit: int = 1
     fair_key: keys.Key | None = None
+    enqueue_after: str | None = None
     rate_limit: str | None = None
     sensitive: tuple[str, ...] = ()
     schedulable: bool = True

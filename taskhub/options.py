@@ -9,6 +9,7 @@ from difflib import get_close_matches
 from inspect import isclass, isfunction
 from typing import TYPE_CHECKING, Any
 
+from django.db import connections
 from django.utils import timezone
 
 from taskhub import keys, rates
@@ -38,7 +39,16 @@ _STORED = {  # what differs from the definition is kept in the row's `options`
     "result_ttl",
     "weight",
 }
-_OTHER = {"max_retries", "tags", "pool", "sensitive", "schedulable", "link", "link_error"}
+_OTHER = {
+    "enqueue_after",
+    "max_retries",
+    "tags",
+    "pool",
+    "sensitive",
+    "schedulable",
+    "link",
+    "link_error",
+}
 _LIMITS = {"unique_for", "concurrency_limit", "rate_limit", *keys.SIZES}
 _CALLBACKS = ("link", "link_error")
 HOOKS = ("on_retry", "on_failure", "on_success")
@@ -251,6 +261,10 @@ _RULES: dict[str, _Rule] = {
     "pool": (lambda value: value in POOLS, "'process', 'thread' or 'async'"),
     "atomic": (_bool, "True or False"),
     "sensitive": (lambda value: all(map(_text(MAX_TAG), value)), "names of arguments"),
+    "enqueue_after": (
+        lambda v: v is None or v == "" or v in connections,
+        "the alias of a database (settings.DATABASES), '' or None",
+    ),
     "schedulable": (_bool, "True or False"),
     "takes_context": (_bool, "True or False"),
     **dict.fromkeys(

@@ -56,7 +56,7 @@ def enqueue_many(
     Raises:
         As `enqueue`; the message of a bad call begins with its index.
     """
-    rows = _rows(definition, calls)
+    rows = rows_of(definition, calls)
     if not rows:
         return [], []
     engine = get_engine()
@@ -71,7 +71,7 @@ def enqueue_many(
         raise refused(engine, f"the task {definition.identifier}", error) from error
 
 
-def _rows(definition: TaskDefinition, calls: Iterable[tuple[Any, Any]]) -> list[NewTask]:
+def rows_of(definition: TaskDefinition, calls: Iterable[tuple[Any, Any]]) -> list[NewTask]:
     mould = Mould(definition)
     rows = []
     for index, call in enumerate(calls):

@@ -13,6 +13,7 @@ from taskhub.engines import get_engine
 from taskhub.models import Step, Task
 from taskhub.queue.kept_values import get_value
 from taskhub.result_backends import Kept
+from taskhub.results.birth import PAST, Birth
 from taskhub.results.waiting import Waiting
 from taskhub.states import TaskState
 
@@ -30,7 +31,7 @@ class AsyncResult(Waiting, compat.TaskResult):  # type: ignore[misc, type-arg]
     is_duplicate: bool = False
     workflow_id: int | None = None
     parent_id: int | None = None
-    _birth: list[bool] = field(default_factory=lambda: [True], repr=False, compare=False)
+    _birth: Birth = field(default=PAST, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         """Take the arguments as they are: they have been JSON in every way here, and need no second normalization."""
@@ -61,7 +62,7 @@ class AsyncResult(Waiting, compat.TaskResult):  # type: ignore[misc, type-arg]
         """Read the task again.
 
         Raises:
-            TaskResultDoesNotExist: it was rolled back or pruned.
+            TaskResultDoesNotExist: it was rolled back or pruned. InsideTransaction: it is not enqueued yet.
         """
         fresh = self._reload()
         for item in fields(fresh):
@@ -71,7 +72,12 @@ class AsyncResult(Waiting, compat.TaskResult):  # type: ignore[misc, type-arg]
     def _reload(self) -> AsyncResult:
         from taskhub.results.loading import load
 
-        return load(self.id, self.backend)
+        return load(str(self.number), self.backend)
+
+    def become(self, other: AsyncResult) -> None:
+        """Be the result of the same task as another one."""
+        for item in fields(other):
+            object.__setattr__(self, item.name, getattr(other, item.name))
 
     async def arefresh(self) -> None:
         """See `refresh`."""
@@ -82,7 +88,7 @@ class AsyncResult(Waiting, compat.TaskResult):  # type: ignore[misc, type-arg]
         """The tasks that this one has spawned, oldest first; read from the database each time."""
         from taskhub.results.loading import load
 
-        ids = Task.objects.using(get_engine().alias).filter(parent_id=int(self.id)).order_by("id")
+        ids = Task.objects.using(get_engine().alias).filter(parent_id=self.number).order_by("id")
         return [load(str(task_id), self.backend) for task_id in ids.values_list("id", flat=True)]
 
     @property
@@ -97,11 +103,11 @@ class AsyncResult(Waiting, compat.TaskResult):  # type: ignore[misc, type-arg]
     @property
     def steps(self) -> list[Step]:
         """The steps that the task has done, in their order; read from the database each time."""
-        return list(Step.objects.using(get_engine().alias).filter(task_id=int(self.id)))
+        return list(Step.objects.using(get_engine().alias).filter(task_id=self.number))
 
     def revoke(self, reason: str = "revoked by its enqueuer") -> TaskState:
         """Cancel the task; see `taskhub.queue.cancel`. The result is refreshed."""
-        state = queue.cancel(int(self.id), reason)
+        state = queue.cancel(self.number, reason)
         self.refresh()
         return state
 
@@ -111,7 +117,7 @@ class AsyncResult(Waiting, compat.TaskResult):  # type: ignore[misc, type-arg]
 
     def retry(self, *, from_step: str | None = None) -> None:
         """Queue the task again after it ended without success; see `taskhub.queue.retry`. The result is refreshed."""
-        queue.retry(int(self.id), from_step=from_step)
+        queue.retry(self.number, from_step=from_step)
         self.refresh()
 
     async def aretry(self, *, from_step: str | None = None) -> None:

@@ -7,14 +7,13 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, overload
 
-from django.db import transaction
-
 from taskhub import compat
 from taskhub.engines import get_engine
 from taskhub.engines.rows import Claim, Ending, NewTask
 from taskhub.payload import load_args
 from taskhub.result_backends import kept_at
 from taskhub.results.async_result import AsyncResult
+from taskhub.results.birth import PAST, Birth
 from taskhub.results.loading import load
 from taskhub.results.task_error import TaskError
 from taskhub.states import TaskState
@@ -32,7 +31,9 @@ class Newborn(Sequence[AsyncResult]):
         workflow_id: int | None = None,
     ) -> None:
         self._tasks, self._workflow_id = tasks, workflow_id
-        self._birth = _birth()
+        engine = get_engine()
+        is_inside = engine.connection.in_atomic_block
+        self._birth = Birth.at_commit(engine.alias) if is_inside else PAST
         self._made: dict[int, AsyncResult] = {}
 
     def __len__(self) -> int:
@@ -60,27 +61,28 @@ class Newborn(Sequence[AsyncResult]):
         return f"<{type(self).__name__}: {len(self)} results>"
 
     def _make(self, definition: compat.Task[Any, Any], task_id: int, row: NewTask) -> AsyncResult:
-        return AsyncResult(
-            task=definition, id=str(task_id), status=_READY, state=_STATES[row.state], enqueued_at=row.enqueued_at,
-            started_at=None, finished_at=None, last_attempted_at=None, args=_DECODE(row.args),
-            kwargs={} if row.kwargs == "{}" else _DECODE(row.kwargs), backend=definition.backend, errors=[],
-            worker_ids=[], workflow_id=self._workflow_id, parent_id=row.parent_id, _birth=self._birth,
-        )  # fmt: skip
+        return newborn(definition, str(task_id), row, self._birth, self._workflow_id)
+
+
+def newborn(
+    definition: compat.Task[Any, Any],
+    task_id: str,
+    row: NewTask,
+    birth: Birth,
+    workflow_id: int | None = None,
+) -> AsyncResult:
+    """Build the result of a task that nobody has claimed yet."""
+    return AsyncResult(
+        task=definition, id=task_id, status=_READY, state=_STATES[row.state], enqueued_at=row.enqueued_at,
+        started_at=None, finished_at=None, last_attempted_at=None, args=_DECODE(row.args),
+        kwargs={} if row.kwargs == "{}" else _DECODE(row.kwargs), backend=definition.backend, errors=[],
+        worker_ids=[], workflow_id=workflow_id, parent_id=row.parent_id, _birth=birth,
+    )  # fmt: skip
 
 
 _READY = compat.TaskResultStatus.READY  # members of an Enum are slow to look up on Python 3.11
 _DECODE = json.JSONDecoder().decode
 _STATES = {state.value: state for state in TaskState}
-
-
-def _birth() -> list[bool]:
-    """Return whether workers can see what has just been inserted, in a list that the commit will change."""
-    engine = get_engine()
-    if not engine.connection.in_atomic_block:
-        return [True]
-    birth = [False]
-    transaction.on_commit(lambda: birth.__setitem__(0, True), using=engine.alias)
-    return birth
 
 
 def of_claim(

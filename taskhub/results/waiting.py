@@ -8,11 +8,11 @@ from inspect import iscoroutinefunction
 from typing import Any, Self
 
 from asgiref.sync import sync_to_async
-from django.db import transaction
 
 from taskhub import compat, errors
 from taskhub.engines import get_engine
 from taskhub.result_backends import get_result_backend
+from taskhub.results.birth import Birth
 from taskhub.results.callbacks import Callback, get_watcher
 from taskhub.results.task_error import TaskError
 from taskhub.run import current_run
@@ -29,7 +29,21 @@ class Waiting:
     state: TaskState
     reason: str
     errors: list[TaskError]
-    _birth: list[bool]
+    _birth: Birth
+
+    @property
+    def number(self) -> int:
+        """The id as the database has it.
+
+        Raises:
+            InsideTransaction: the task is enqueued when a transaction commits that has not committed.
+        """
+        if not self.id:
+            raise errors.InsideTransaction(
+                f"{self.task.name} is enqueued when the transaction on the database {self._birth.alias!r} commits, "
+                "which has not happened: it has no id yet. Use the result after the `with transaction.atomic():` block."
+            )
+        return int(self.id)
 
     @property
     def is_ready(self) -> bool:
@@ -58,7 +72,7 @@ class Waiting:
             self.refresh()
         while not self.is_ready and (left := deadline - time.monotonic()) > 0:
             refuse_inside_task(self.id, allow_sync=allow_sync)
-            get_result_backend().wait(int(self.id), None if timeout is None else left)
+            get_result_backend().wait(self.number, None if timeout is None else left)
             self.refresh()
         return self.is_ready
 
@@ -112,11 +126,11 @@ class Waiting:
                     f"then({name}={function!r:.100}): expected a plain function; a coroutine awaits aget() instead."
                 )
         alias = get_engine().alias
-        callback = Callback(int(self.id), self._reload, on_success, on_failure)
-        if self._birth[0]:
-            get_watcher(alias).add(callback)
-        else:
-            transaction.on_commit(lambda: get_watcher(alias).add(callback), using=alias)
+        self._birth.when_past(
+            lambda: get_watcher(alias).add(
+                Callback(self.number, self._reload, on_success, on_failure)
+            )
+        )
         return self
 
     def _reload(self) -> Waiting:
@@ -148,7 +162,7 @@ class Waiting:
         )
 
     def refuse_inside_transaction(self) -> None:
-        if not self._birth[0] and get_engine().connection.in_atomic_block:
+        if not self._birth.is_past and get_engine().connection.in_atomic_block:
             self.refresh()
             if self.is_ready:  # it has run in the same transaction: see `taskhub.testing`
                 return

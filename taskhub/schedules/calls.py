@@ -61,7 +61,9 @@ def definition_of(schedule: Schedule, now: datetime) -> TaskDefinition:
     Raises:
         UnknownTask: this process does not have its code. InvalidOption, ScheduleError: bad options.
     """
-    definition = registry.get(schedule.task).using(**_object(schedule, "options"))
+    definition = registry.get(schedule.task).using(
+        **{**_object(schedule, "options"), "enqueue_after": ""}
+    )
     if schedule.overlap == Overlap.QUEUE_ONE:
         if definition.concurrency_key is not None:
             raise ScheduleError(

@@ -22,10 +22,8 @@ _PART = 1000
 class GroupResult:
     """The results of a group, each an AsyncResult or a GroupResult, in the order in which they were given."""
 
-    def __init__(
-        self, results: Sequence[AsyncResult | GroupResult], *, workflow_id: int | None
-    ) -> None:
-        self.results, self.workflow_id = list(results), workflow_id
+    def __init__(self, results: Sequence[AsyncResult | GroupResult]) -> None:
+        self.results = list(results)
 
     def __iter__(self) -> Iterator[AsyncResult | GroupResult]:
         return iter(self.results)
@@ -35,6 +33,11 @@ class GroupResult:
 
     def __getitem__(self, index: int) -> AsyncResult | GroupResult:
         return self.results[index]
+
+    @property
+    def workflow_id(self) -> int | None:
+        """The workflow that its tasks belong to; None before they are enqueued (`enqueue_after`)."""
+        return self.results[0].workflow_id if self.results else None
 
     def __repr__(self) -> str:
         return f"<GroupResult of {len(self.results)}, workflow {self.workflow_id}>"
@@ -50,7 +53,7 @@ class GroupResult:
 
     def states(self) -> dict[str, TaskState]:
         """Read the states of all its tasks, by their ids; one query for a thousand. Deleted ones are not in it."""
-        ids = [int(leaf.id) for leaf in self.leaves()]
+        ids = [leaf.number for leaf in self.leaves()]
         found: dict[str, TaskState] = {}
         for start in range(0, len(ids), _PART):
             part = tasks().filter(id__in=ids[start : start + _PART]).values_list("id", "state")
@@ -120,7 +123,7 @@ class GroupResult:
 
     def revoke(self, reason: str = "revoked by its enqueuer") -> int:
         """Cancel all of its tasks that have not ended; return how many were cancelled or asked to stop."""
-        ids = [int(leaf.id) for leaf in self.leaves()]
+        ids = [leaf.number for leaf in self.leaves()]
         return sum(
             cancel_where(tasks().filter(id__in=ids[start : start + _PART]), reason)
             for start in range(0, len(ids), _PART)

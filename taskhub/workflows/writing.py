@@ -6,6 +6,7 @@ import json
 import logging
 from collections import defaultdict
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 from taskhub import compat, eager
@@ -15,7 +16,7 @@ from taskhub.errors import DuplicateTask, InvalidArguments
 from taskhub.models.dependency import Need
 from taskhub.queue.birth import Mould
 from taskhub.queue.graph import Graph, Link, insert_graph
-from taskhub.results import AsyncResult, Newborn, duplicates
+from taskhub.results import AsyncResult, Newborn, after_commit, awaited_by, duplicates
 from taskhub.signature import Signature
 from taskhub.states import TaskState, Tie, WaitsFor
 from taskhub.workflows.building import build
@@ -36,8 +37,15 @@ def enqueue_plan(plan: Plan) -> AsyncResult | GroupResult:
 def write_plan(plan: Plan) -> Sequence[AsyncResult]:
     """Write all tasks of a plan in one transaction; return their results in the order of the steps."""
     graph = _graph(plan)
-    ids, run_id = insert_graph(graph)
     definitions = [step.signature.definition for step in plan.steps]
+    if alias := awaited_by(definitions):
+        tasks = zip(definitions, graph.rows, strict=True)
+        return after_commit(alias, tasks, partial(_write, graph, definitions))
+    return _write(graph, definitions)
+
+
+def _write(graph: Graph, definitions: Sequence[TaskDefinition]) -> Sequence[AsyncResult]:
+    ids, run_id = insert_graph(graph)
     results = Newborn(list(zip(definitions, ids, graph.rows, strict=True)), run_id)
     _announce(results)
     eager.follow(results)
@@ -98,7 +106,7 @@ def _handle(shape: Shape, results: Sequence[AsyncResult], plan: Plan) -> AsyncRe
     if isinstance(shape, int):
         return results[shape]
     found = [_handle(part, results, plan) for part in shape]
-    return GroupResult(found, workflow_id=results[0].workflow_id)
+    return GroupResult(found)
 
 
 def _announce(results: Sequence[AsyncResult]) -> None:

@@ -90,7 +90,7 @@ def wait_for(result_id, allow_sync=False):
 
 @task(max_retries=0)
 async def await_all(ids):
-    found = GroupResult([await sync_to_async(get_result)(id_) for id_ in ids], workflow_id=None)
+    found = GroupResult([await sync_to_async(get_result)(id_) for id_ in ids])
     return [result.return_value async for result in found.as_completed(20)]
 
 
