@@ -10,6 +10,7 @@ from django.conf import settings
 DATA = Path(__file__).resolve().parent / "data"
 ORDERS_CSV = DATA / "orders.csv"
 IMAGES = DATA / "images"
+TEXTS = DATA / "texts"
 
 
 def media_root() -> Path:

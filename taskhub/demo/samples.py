@@ -91,7 +91,7 @@ SAMPLES = (
     Sample(
         "chord",
         "word count",
-        "A chord: counts the words of twenty texts side by side, then merges",
+        "A chord: counts the words of twelve texts side by side, then merges",
         tasks.workflows.enqueue_chord,
     ),
     Sample(

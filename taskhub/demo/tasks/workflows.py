@@ -1,22 +1,17 @@
 """Workflows on real files: a chain over the orders, a chord over texts, and a graph with a step that fails once."""
 
 import csv
-import json
 import re
 from collections import Counter
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from taskhub import Workflow, chain, chord, task
-from taskhub.demo.paths import ORDERS_CSV
+from taskhub.demo.paths import ORDERS_CSV, TEXTS
 from taskhub.errors import TaskhubError
 
 if TYPE_CHECKING:
     from taskhub.context import TaskContext
     from taskhub.results import AsyncResult
-
-TEXTS = Path(json.__file__).parent.parent / "email"  # Python's own source, which every machine has
-
 
 @task(name="demo.chain.read", tags=["demo", "chain"])
 def read_orders(limit: int = 5_000) -> list[list[str]]:
@@ -46,8 +41,8 @@ def report(sums: dict[str, float], top: int = 3) -> str:
 @task(name="demo.chord.count", tags=["demo", "chord"])
 def count_words(name: str) -> dict[str, int]:
     """Count the words of one text."""
-    text = (TEXTS / name).read_text(encoding="utf-8", errors="replace")
-    return dict(Counter(re.findall(r"[a-z]{4,}", text.lower())).most_common(200))
+    text = (TEXTS / name).read_text(encoding="utf-8")
+    return dict(Counter(re.findall(r"[a-z]{5,}", text.lower())).most_common(200))
 
 
 @task(name="demo.chord.merge", tags=["demo", "chord"])
@@ -86,7 +81,7 @@ def enqueue_chain() -> "AsyncResult":
 
 def enqueue_chord() -> "AsyncResult":
     """Count the words of all texts side by side, then merge."""
-    names = sorted(path.name for path in TEXTS.glob("*.py"))
+    names = sorted(path.name for path in TEXTS.glob("*.txt"))
     return chord([count_words.s(name) for name in names], merge_counts.s()).enqueue("Words")  # type: ignore[return-value]
 
 
