@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from django.db.models import Q
 from django.http import Http404, HttpRequest, HttpResponse
@@ -22,7 +22,7 @@ from dashboard.words import CAP
 from taskhub import monitor
 from taskhub.engines import queue_alias
 from taskhub.metrics import series
-from taskhub.models import AuditEntry, Task
+from taskhub.models import AuditEntry, MetricBucket, Task
 from taskhub.states import TaskState
 
 _FRONT = 10
@@ -32,7 +32,7 @@ _DEEDS = 5
 @operators_only()
 def queue(request: HttpRequest, queue: str) -> HttpResponse:
     now, workers = timezone.now(), monitor.workers()
-    if queue not in monitor.list_queues():
+    if not _is_known(queue, now):
         raise Http404(
             gettext(
                 "No queue is called %(queue)r: no task has named it, and nobody has paused or limited it."
@@ -73,6 +73,14 @@ def queue(request: HttpRequest, queue: str) -> HttpResponse:
         "history": _history(queue) if has(request.user, Permission.VIEW_AUDIT) else [],
     }
     return page(request, "queue.html", context, section="queues")
+
+
+def _is_known(queue: str, now: datetime) -> bool:
+    """Tell whether there is such a queue, or was lately: its last task may be the one that the reader comes from."""
+    if queue in monitor.list_queues():
+        return True
+    measured = MetricBucket.objects.using(queue_alias()).filter(queue=queue)
+    return any(queue in action.queues for action in bulk.recent(now)) or measured.exists()
 
 
 def _front(queue: str) -> list[Task]:

@@ -139,6 +139,27 @@ def test_a_queue_that_nobody_has_named_is_not_found(operator):
     assert operator.get(reverse("dashboard:queue", args=["nowhere"])).status_code == 404
 
 
+def test_a_queue_that_only_tasks_of_the_past_have_named_has_a_page_still(operator):
+    finished = make_task(state=TaskState.SUCCEEDED, queue="by-the-way")
+    url = reverse("dashboard:queue", args=[finished.queue])
+    assert operator.get(url).status_code == 404
+    MetricBucket.objects.create(
+        seconds=60, start_at=ago(0).replace(second=0, microsecond=0), queue=finished.queue,
+        name="a", outcome="succeeded", count=1, waits={}, runs={}, writer=1,
+    )  # fmt: skip
+    assert operator.get(url).status_code == 200
+
+
+def test_a_queue_that_was_purged_to_the_last_task_has_a_page_still(operator):
+    task = make_task(queue="by-the-way")
+    operator.post(reverse("dashboard:purge", args=["by-the-way"]))
+    preview = BulkAction.objects.get()
+    operator.post(reverse("dashboard:run_bulk", args=[preview.pk]), {"reason": "no more"})
+    task.refresh_from_db()
+    assert task.state == TaskState.CANCELLED
+    assert operator.get(reverse("dashboard:queue", args=["by-the-way"])).status_code == 200
+
+
 def test_counts_stop_at_the_cap_and_say_so(operator, monkeypatch):
     from dashboard import words
 
