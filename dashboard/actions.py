@@ -13,6 +13,7 @@ ACTIONS: Mapping[str, str | Promise] = {
     "retry": pgettext_lazy("action in the audit log", "retry"),
     "purge": pgettext_lazy("action in the audit log", "purge"),
     "undo": pgettext_lazy("action in the audit log", "undo"),
+    "go on": pgettext_lazy("action in the audit log", "go on"),
     "pause": pgettext_lazy("action in the audit log", "pause"),
     "resume": pgettext_lazy("action in the audit log", "resume"),
     "quiet": pgettext_lazy("action in the audit log", "quiet"),

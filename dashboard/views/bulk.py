@@ -96,6 +96,9 @@ def run(request: HttpRequest, action_id: int) -> HttpResponse:
     is_confirmed = "confirm" in request.POST or action.state == BulkState.PREVIEW
     if is_confirmed and not _begin(request, action):
         return redirect("dashboard:bulk", action_id)
+    if not is_confirmed and bulk.is_stale(action, timezone.now()):
+        entry = audit.begin(request.user, "go on", f"{action.mark}: {action.filters}", "")
+        audit.settle(entry, 1, f"went on after {action.done} of {action.pinned}")
     bulk.go_on(action_id)
     return redirect("dashboard:bulk", action_id)
 

@@ -14,6 +14,7 @@ from taskhub.queue import bulk
 from taskhub.states import TaskState
 from tests.app import tasks_flow as flow
 from tests.dashboard.builders import ago, make_result, make_task
+from tests.helpers import eventually
 
 pytestmark = [pytest.mark.django_db, pytest.mark.only_on("sqlite", "postgresql")]
 
@@ -188,6 +189,26 @@ def test_who_stopped_an_action_is_on_record(operator, client_with, monkeypatch):
     assert list(stops.values_list("target", "count", "result")) == [
         (f"mass action {action.pk}: queue:mail", 1, "stopped after 2 of 5"),
         (f"mass action {action.pk}: queue:mail", 0, "it was over already"),
+    ]
+
+
+def test_who_goes_on_with_an_action_that_stands_still_is_on_record(
+    operator, client_with, monkeypatch
+):
+    monkeypatch.setattr(bulk, "BATCH", 2)
+    for _ in range(5):
+        make_task()
+    action = pin(operator, "purge", "mail")
+    bulk.start(action, entry_of("purge"), "x")
+    bulk.run_batch(action.pk)
+    url = reverse("dashboard:run_bulk", args=[action.pk])
+    BulkAction.objects.update(moved_at=ago(3600))
+    client_with(*Permission).post(url)
+    eventually(lambda: BulkAction.objects.get().state == BulkState.DONE)
+    client_with(*Permission).post(url)  # nothing stands still any more
+    went_on = AuditEntry.objects.filter(action="go on")
+    assert list(went_on.values_list("target", "count", "result")) == [
+        (f"mass action {action.pk}: queue:mail", 1, "went on after 2 of 5")
     ]
 
 

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from taskhub.context import TaskContext
     from taskhub.results import AsyncResult
 
+
 @task(name="demo.chain.read", tags=["demo", "chain"])
 def read_orders(limit: int = 5_000) -> list[list[str]]:
     """Read country and total of the first orders."""
