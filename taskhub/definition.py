@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from inspect import iscoroutinefunction
 from typing import TYPE_CHECKING, Any, overload
 
-from taskhub import compat, keys, options, plan, registry
+from taskhub import compat, keys, option_rules, options, plan, registry
 from taskhub.errors import InvalidOption, UnknownBackend
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ class TaskDefinition(compat.Task):  # type: ignore[type-arg]
         for option in options.SEQUENCES:
             set_field(self, option, options.as_tuple(option, getattr(self, option)))
         set_field(self, "schedule", plan.as_plan(self.schedule, self.identifier))
-        options.validate(self)
+        option_rules.validate(self)
         self._check_in()
 
     def _check_in(self) -> None:
@@ -188,7 +188,7 @@ def _restored(values: dict[str, Any]) -> TaskDefinition:
     return TaskDefinition(**functions, **values)
 
 
-_FUNCTIONS = ("func", *options.HOOKS, *keys.SIZES)
+_FUNCTIONS = ("func", *option_rules.HOOKS, *keys.SIZES)
 
 
 @overload

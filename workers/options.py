@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from taskhub.models.worker import WorkerKind
-from taskhub.options import MAX_QUEUE
+from taskhub.option_rules import MAX_QUEUE
 
 
 class BadOption(ValueError):

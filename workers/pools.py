@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from taskhub.models.worker import WorkerKind
-from taskhub.options import POOLS
+from taskhub.option_rules import POOLS
 from workers.options import WorkerOptions
 
 _OWN = {WorkerKind.EXECUTOR: "process", WorkerKind.THREADS: "thread", WorkerKind.ASYNC: "async"}

@@ -8,7 +8,7 @@ from functools import partial
 
 from taskhub.errors import ScheduleError
 from taskhub.models import Schedule
-from taskhub.options import MAX_NAME
+from taskhub.option_rules import MAX_NAME
 from taskhub.schedules.fitting import check_call
 from taskhub.text import is_storable
 from taskhub.timing import Kind, Timing

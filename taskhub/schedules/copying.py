@@ -6,7 +6,7 @@ from itertools import count
 
 from taskhub.engines import get_engine
 from taskhub.models import Schedule
-from taskhub.options import MAX_NAME
+from taskhub.option_rules import MAX_NAME
 from taskhub.schedules.editing import save
 from taskhub.schedules.reading import get
 
