@@ -34,14 +34,16 @@ class Journey:
     loop: str = ""
 
 
-def journey(task: Task, results: Sequence[Result], now: datetime) -> Journey:
-    """Tell the way of a task from its row and its results, oldest first."""
+def journey(
+    task: Task, results: Sequence[Result], now: datetime, *, has_needs: bool = False
+) -> Journey:
+    """Tell the way of a task from its row and its results, oldest first, and whether it waits, or did, for others."""
     state = TaskState(task.state)
     end = state if state.is_finished else TaskState.SUCCEEDED
     first = results[0].started_at if results else task.started_at
     steps = [
-        _pending(task, state),
-        _queued(task, state, first, now),
+        _pending(task, state, first, has_needs=has_needs),
+        _queued(task, state, first, now, has_needs=has_needs),
         _running(task, state, results, first),
         Step(end, "is-end", task.finished_at, _ending(task, state))
         if state.is_finished
@@ -52,12 +54,21 @@ def journey(task: Task, results: Sequence[Result], now: datetime) -> Journey:
     )
 
 
-def _pending(task: Task, state: TaskState) -> Step:
+def _ready_at(task: Task, first: datetime | None) -> datetime:
+    """Return when its first attempt might have started; after that the row tells when a later one might."""
+    ready = task.run_after
+    is_known = ready is not None and ready > task.enqueued_at and (first is None or ready <= first)
+    return ready if ready is not None and is_known else task.enqueued_at
+
+
+def _pending(task: Task, state: TaskState, first: datetime | None, *, has_needs: bool) -> Step:
     if state != TaskState.PENDING:
-        delayed = (
-            task.run_after is not None and task.run_after > task.enqueued_at and not task.failures
-        )
-        note = gettext("until its time") if delayed else gettext("passed at once")
+        if has_needs:
+            note = gettext("until others had ended")
+        elif _ready_at(task, first) > task.enqueued_at:
+            note = gettext("until its time")
+        else:
+            note = gettext("passed at once")
         return Step("pending", "is-done", task.enqueued_at, note)
     if task.waits_for == WaitsFor.TASKS:
         said = ngettext("for %(n)s other task", "for %(n)s other tasks", task.unmet)
@@ -71,12 +82,12 @@ def _pending(task: Task, state: TaskState) -> Step:
     return Step("pending", "is-now", task.enqueued_at, note)
 
 
-def _queued(task: Task, state: TaskState, first: datetime | None, now: datetime) -> Step:
-    due = (
-        max(task.enqueued_at, task.run_after or task.enqueued_at)
-        if not task.failures
-        else task.enqueued_at
-    )
+def _queued(
+    task: Task, state: TaskState, first: datetime | None, now: datetime, *, has_needs: bool
+) -> Step:
+    due = _ready_at(task, first)
+    if has_needs and due == task.enqueued_at:  # it has been retried since: nobody knows
+        return Step("queued", "is-done" if first else "")
     if state == TaskState.QUEUED:
         waiting = gettext("waiting %(time)s")
         return Step("queued", "is-now", due, waiting % {"time": _span(due, now)})

@@ -43,7 +43,7 @@ def task(request: HttpRequest, task_id: int) -> HttpResponse:
         "now": now,
         "task": row,
         "tags": [tag.name for tag in row.tags.using(queue_alias()).all()],
-        "journey": journey(row, shown, now),
+        "journey": journey(row, shown, now, has_needs=_has_needs(row)),
         "timeline": timeline(row, shown, now),
         "has_older_attempts": len(results) > SHOWN,
         "error": _error(row, request.GET.get("attempt", "")),
@@ -61,6 +61,10 @@ def task(request: HttpRequest, task_id: int) -> HttpResponse:
     if has(request.user, Permission.VIEW_PAYLOADS):
         context |= _payloads(row, context["error"])
     return page(request, "task.html", context, section="tasks")
+
+
+def _has_needs(task: Task) -> bool:
+    return bool(task.workflow_id) and task.needs.using(queue_alias()).exists()
 
 
 def _results(task: Task) -> QuerySet[Result]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import transaction
@@ -82,11 +82,10 @@ class Finishing(Session):
 
     def _finish_params(self, ending: Ending) -> list[Any]:
         is_over = ending.state in FINISHED
-        due = None if ending.delay is None else ending.finished_at + timedelta(seconds=ending.delay)
         return self._adapt(
             [
-                ending.state.value, ending.waits_for.value, due, ending.outcome is not None, ending.started_at,
-                ending.finished_at if is_over else None,
+                ending.state.value, ending.waits_for.value, _ready_at(ending), ending.outcome is not None,
+                ending.started_at, ending.finished_at if is_over else None,
                 0 if ending.is_attempt_spent else 1, ending.failures, ending.losses, ending.interruptions,
                 ending.reason, is_over, ending.task_id,
             ]
@@ -102,6 +101,13 @@ class Finishing(Session):
                 ending.started_at, ending.finished_at,
             ]
         )  # fmt: skip
+
+
+def _ready_at(ending: Ending) -> datetime | None:
+    """Return from when on the task may be claimed again; None: as before, for nobody has begun to run it."""
+    if ending.state == TaskState.QUEUED and ending.outcome:
+        return ending.finished_at
+    return None if ending.delay is None else ending.finished_at + timedelta(seconds=ending.delay)
 
 
 _FINISH_TASK = (

@@ -15,9 +15,10 @@ _IS_PLAIN = (
     f"(ties & {int(Tie.SLOT | Tie.RATE)}) = 0 AND fair_key IS NULL "
     "AND (run_after IS NULL OR run_after <= {now})"
 )
+# One that may start now has waited for a worker from now on.
 # MySQL lets later assignments see what earlier ones have written: the order matters.
 MOVE = (
-    "run_after = CASE WHEN {ready} AND NOT ({plain}) THEN COALESCE(run_after, {now}) ELSE run_after END, "
+    "run_after = CASE WHEN {ready} AND (run_after IS NULL OR run_after <= {now}) THEN {now} ELSE run_after END, "
     "waits_for = CASE WHEN {ready} THEN CASE WHEN {plain} THEN '' ELSE 'time' END ELSE waits_for END, "
     "state = CASE WHEN {ready} AND {plain} THEN 'queued' ELSE state END, "
     "unmet = unmet - {count}"

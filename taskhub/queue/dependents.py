@@ -140,7 +140,7 @@ def _start(engine: Engine, ready: Sequence[int]) -> None:
         write(later, TaskState.PENDING, waits_for=WaitsFor.TIME, unmet=0)
         engine.notify(Kind.DUE_EARLIER)
     now = tasks().filter(id__in=set(ready) - set(later))
-    admit(now, sources={TaskState.PENDING}, unmet=0)
+    admit(now, sources={TaskState.PENDING}, unmet=0, run_after=engine.clock())
 
 
 def _cancel(engine: Engine, lost: Sequence[_Dependent]) -> list[int]:
@@ -174,5 +174,6 @@ def _revive(engine: Engine, hopeful: Sequence[_Dependent]) -> list[int]:
         elif item.unmet:
             write([item.id], TaskState.PENDING, waits_for=WaitsFor.TASKS, unmet=item.unmet, **again)
         else:
-            admit(tasks().filter(id=item.id), sources={TaskState.CANCELLED}, unmet=0, **again)
+            at_once = {**again, "run_after": engine.clock(), "unmet": 0}
+            admit(tasks().filter(id=item.id), sources={TaskState.CANCELLED}, **at_once)
     return sorted(ids)

@@ -85,7 +85,8 @@ def _requeue(ids: Sequence[int], from_step: str | None) -> int:
         let_wait({task_id: number for task_id, number in unmet.items() if number}, **again)
         ready = [task_id for task_id, number in unmet.items() if not number]
         if ready:
-            admit(tasks().filter(id__in=ready), sources=RETRYABLE, unmet=0, **again)
+            at_once = {**again, "run_after": engine.clock(), "unmet": 0}
+            admit(tasks().filter(id__in=ready), sources=RETRYABLE, **at_once)
         waited_for = [task_id for task_id, ties in rows if ties & Tie.DEPENDENTS]
         if waited_for:
             tell_dependents(engine, waited_for)

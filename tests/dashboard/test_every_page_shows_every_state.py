@@ -1,9 +1,12 @@
 import pytest
 from django.urls import reverse
 
+from taskhub import chain
 from taskhub.models import Outcome, Progress, Task
 from taskhub.states import TaskState, WaitsFor
+from tests.app import tasks_flow as flow
 from tests.dashboard.builders import ago, make_entry, make_result, make_task, make_worker
+from tests.engines.builders import claim, ending, finish
 
 pytestmark = [pytest.mark.django_db, pytest.mark.every_engine]
 
@@ -75,6 +78,19 @@ def test_attempts_are_bars_on_one_axis_and_each_has_its_error(operator):
     assert "second" in page.content.decode()
     assert "first" in operator.get(f"{url}?attempt=1").content.decode()
     assert page.context["journey"].loop == "retried once"
+
+
+def test_a_step_of_a_workflow_was_pending_until_others_had_ended(operator):
+    worker = make_worker()
+    chain(flow.echo.s(1), flow.echo.s()).enqueue()
+    Task.objects.update(enqueued_at=ago(600))
+    finish(worker, [ending(one) for one in claim(worker)])
+    last = Task.objects.latest("id")
+    url = reverse("dashboard:task", args=[last.pk])
+    pending, queued, *_ = operator.get(url).context["journey"].steps
+    assert (pending.state, pending.note) == ("pending", "until others had ended")
+    assert (queued.stage, queued.at) == ("is-now", last.run_after)
+    assert "10 min" not in queued.note
 
 
 def test_the_place_of_an_error_is_marked(operator):

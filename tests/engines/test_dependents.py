@@ -171,6 +171,37 @@ def test_a_callback_that_is_retried_with_its_members_waits_for_them_again(worker
     assert state_of(callback) == "queued"
 
 
+def waited(one):
+    """For how many seconds a claimed task has waited for a worker, as metrics have it."""
+    return (get_engine().now() - one.ready_at).total_seconds()
+
+
+@pytest.mark.parametrize("on_failure", ["cancel", "continue"])
+def test_a_dependent_has_waited_for_a_worker_only_since_its_last_need_was_met(worker, on_failure):
+    chord([flow.echo.s(1)], flow.echo.s(), on_failure=on_failure).enqueue()
+    Task.objects.update(enqueued_at=ago(600))
+    (member,) = claim(worker)
+    assert waited(member) > 599
+    finish(worker, [ending(member)])
+    (callback,) = claim(worker)
+    assert waited(callback) < 60
+
+
+def test_a_second_chance_begins_a_new_wait(worker):
+    make_task(TaskState.FAILED, enqueued_at=ago(86_400))
+    assert monitor.retry_where(state="failed") == 1
+    (again,) = claim(worker)
+    assert waited(again) < 60
+
+
+def test_a_lost_worker_begins_a_new_wait_for_what_had_started(worker):
+    make_task(TaskState.QUEUED, enqueued_at=ago(600))
+    (lost,) = claim(worker)
+    rescue_child(worker, {lost.id}, "died")
+    (again,) = claim(worker)
+    assert (again.attempt, waited(again) < 60) == (2, True)
+
+
 def test_those_that_come_back_with_an_earlier_batch_are_counted(worker, monkeypatch):
     monkeypatch.setattr(sys.modules[retry_all.__module__], "BATCH", 5)
     chain(flow.add.s(1), group([flow.add.s(n) for n in range(12)])).enqueue()
