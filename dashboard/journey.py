@@ -10,7 +10,7 @@ from django.utils.translation import gettext, ngettext
 
 from dashboard import words
 from taskhub.models import Result, Task
-from taskhub.states import TaskState, WaitsFor
+from taskhub.states import TaskState, Tie, WaitsFor
 
 _ENDS = (TaskState.SUCCEEDED, TaskState.FAILED, TaskState.CANCELLED, TaskState.EXPIRED)
 
@@ -65,10 +65,12 @@ def _pending(task: Task, state: TaskState, first: datetime | None, *, has_needs:
     if state != TaskState.PENDING:
         if has_needs:
             note = gettext("until others had ended")
-        elif _ready_at(task, first) > task.enqueued_at:
-            note = gettext("until its time")
-        else:
+        elif _ready_at(task, first) == task.enqueued_at:
             note = gettext("passed at once")
+        elif task.ties & int(Tie.SLOT | Tie.RATE):
+            note = gettext("until a limit let it pass")
+        else:
+            note = gettext("until its time")
         return Step("pending", "is-done", task.enqueued_at, note)
     if task.waits_for == WaitsFor.TASKS:
         said = ngettext("for %(n)s other task", "for %(n)s other tasks", task.unmet)

@@ -74,10 +74,14 @@ def admit(
 
 
 def _queue(rows: Sequence[_Row], columns: dict[str, Any]) -> None:
-    """Write that tasks are queued, each in its turn."""
+    """Write that tasks are queued, each in its turn; those that come through a gate wait for a worker from now on."""
     fair = [row for row in rows if row.fair_key is not None]
     turns = next_turns([Turn(row.queue, row.priority, None, row.fair_key) for row in fair])
-    write([row.id for row in rows], TaskState.QUEUED, waits_key=None, **columns)
+    through = [row.id for row in rows if row.waits_key is not None]
+    others = [row.id for row in rows if row.waits_key is None]
+    write(others, TaskState.QUEUED, **columns)
+    now = {"run_after": get_engine().clock(), **columns}
+    write(through, TaskState.QUEUED, waits_key=None, **now)
     if holders := [row.id for row in rows if row.ties & Tie.SLOT]:
         tasks().filter(id__in=holders).update(ties=F("ties").bitor(int(Tie.HOLDS)))
     write_turns({row.id: turn for row, turn in zip(fair, turns, strict=True)})

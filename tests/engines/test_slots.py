@@ -180,6 +180,14 @@ def test_whoever_stops_running_gives_the_slot_to_the_next(outcome, worker):
     assert used() == 1
 
 
+def test_the_next_has_waited_for_a_worker_only_since_it_has_the_slot(worker):
+    many(2)
+    Task.objects.update(enqueued_at=ago(600))
+    end(worker, claim(worker, 9))
+    (following,) = claim(worker, 9)
+    assert following.ready_at > ago(60)
+
+
 @pytest.mark.parametrize("outcome", [Outcome.RELEASED, Outcome.LOST, Outcome.INTERRUPTED])
 def test_whoever_goes_back_to_the_queue_keeps_its_slot(outcome, worker):
     made = many(2)
