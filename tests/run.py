@@ -87,7 +87,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     totals = Totals()
     try:
         with closing(Services(directory)) as services:
-            environment = dict(os.environ)
+            environment = sharing_bytecode(dict(os.environ), directory)
             for kind in ACCESSORIES:
                 open_service(services, kind, environment, totals, require_all=require_all)
             engines = [
@@ -120,6 +120,13 @@ def parse(arguments: Sequence[str] | None) -> tuple[argparse.Namespace, list[str
     )
     options, rest = parser.parse_known_args(arguments)
     return options, [word for word in rest if word != "--"]
+
+
+def sharing_bytecode(environment: dict[str, str], directory: Path) -> dict[str, str]:
+    """Let our hundreds of processes compile a module once, also where none may be written beside the sources."""
+    if environment.pop("PYTHONDONTWRITEBYTECODE", ""):
+        environment.setdefault("PYTHONPYCACHEPREFIX", str(directory / "bytecode"))
+    return environment
 
 
 def open_service(
