@@ -63,7 +63,7 @@ class Launched:
     @property
     def members(self) -> list[int]:
         """The pids of its session that are alive, itself included; zombies do not count."""
-        return [pid for pid in every_pid() if session_of(pid) == self.pid]
+        return [pid for pid in every_pid() if leader_of(pid) == self.pid == session_of(pid)]
 
     @property
     def children(self) -> list[int]:
@@ -139,7 +139,15 @@ class Launched:
 
 
 def every_pid() -> list[int]:
-    return [int(path.name) for path in Path("/proc").iterdir() if path.name.isdigit()]
+    return [int(name) for name in os.listdir("/proc") if name.isdigit()]
+
+
+def leader_of(pid: int) -> int | None:
+    """The session of a process or of a zombie, as the kernel tells it without a file to read."""
+    try:
+        return os.getsid(pid)
+    except ProcessLookupError:
+        return None
 
 
 def session_of(pid: int) -> int | None:
