@@ -1,6 +1,6 @@
-"""A nursery forks workers from a process that has imported all that they need, so that hundreds of them start at once.
+"""A nursery forks workers and sites from a process that has imported what they need, so that hundreds start at once.
 
-What it forks is a process like any other: a session of its own, `runworker` with its arguments, real signals. It has
+What it forks is a process like any other: a session of its own, a command with its arguments, real signals. It has
 only not spent a second of a core on importing. There is one nursery for each environment that tests ask for.
 """
 
@@ -8,6 +8,7 @@ import gc
 import json
 import os
 import pkgutil
+import runpy
 import select
 import signal
 import socket
@@ -21,7 +22,7 @@ from importlib import import_module
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-_MOST = 4  # nurseries at a time
+_MOST = 8  # nurseries at a time
 _READY = b"ready\n"
 
 
@@ -58,7 +59,7 @@ class Born:
 
 
 class Nursery:
-    """A process that forks workers of one environment."""
+    """A process that forks workers and sites of one environment."""
 
     def __init__(self, env: Mapping[str, str]) -> None:
         self._folder = tempfile.TemporaryDirectory(prefix="taskhub-nursery-")
@@ -70,11 +71,11 @@ class Nursery:
         assert self._process.stdout is not None
         self.is_ready = self._process.stdout.readline() == _READY
 
-    def bear(self, arguments: list[str], log: Path) -> Born:
-        """Start `manage.py ARGUMENTS`, which prints into `log`."""
+    def bear(self, command: list[str], log: Path) -> Born:
+        """Start `python COMMAND`, which prints into `log`."""
         connection = socket.socket(socket.AF_UNIX)
         connection.connect(self._path)
-        connection.sendall(json.dumps([arguments, str(log)]).encode() + b"\n")
+        connection.sendall(json.dumps([command, str(log)]).encode() + b"\n")
         return Born(connection)
 
     def close(self) -> None:
@@ -113,13 +114,14 @@ class Nurseries:
 
 
 def main(path: str) -> None:
-    """Import what a worker needs and fork one for each connection, until stdin ends."""
+    """Import what is needed and fork a process for each connection, until stdin ends."""
     prepare()
     listener = socket.socket(socket.AF_UNIX)
     listener.bind(path)
     listener.listen()
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
-    gc.freeze()
+    gc.collect()
+    gc.freeze()  # and so it stays in the workers, whose supervisor does the same before it forks
     sys.stdout.buffer.write(_READY)
     sys.stdout.flush()
     while sys.stdin not in select.select([listener, sys.stdin], [], [])[0]:
@@ -132,24 +134,31 @@ def main(path: str) -> None:
 
 
 def prepare() -> None:
-    """Import what is the same for all; which tasks a worker knows is its own affair."""
+    """Import what is the same for all, the site's pages too: Django's checks ask for them when a worker starts.
+
+    Which tasks a worker knows is its own affair.
+    """
     import django
+    from django.conf import settings
 
     django.setup()
     import workers
+    from taskhub.engines import get_engine
 
     for module in pkgutil.walk_packages(workers.__path__, "workers."):
         import_module(module.name)
+    import_module(settings.ROOT_URLCONF)
+    get_engine()  # which opens no connection
 
 
 def attend(connection: socket.socket) -> None:
-    """Fork the worker and report its pid and, when it has ended, its exit code."""
-    arguments, log = json.loads(connection.makefile().readline())
+    """Fork what was asked for and report its pid and, when it has ended, its exit code."""
+    command, log = json.loads(connection.makefile().readline())
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     pid = os.fork()
     if pid == 0:
         connection.close()
-        be_manage(arguments, log)
+        be(command, log)
         return
     with suppress(OSError):  # who asked may be gone
         connection.sendall(b"%d\n" % pid)
@@ -158,8 +167,8 @@ def attend(connection: socket.socket) -> None:
     os._exit(0)
 
 
-def be_manage(arguments: list[str], log: str) -> None:
-    """Be `manage.py ARGUMENTS` from here on."""
+def be(command: list[str], log: str) -> None:
+    """Be `python COMMAND` from here on: `manage.py …` or `-m daphne …`."""
     from django.core.management import execute_from_command_line
 
     os.setsid()
@@ -169,10 +178,13 @@ def be_manage(arguments: list[str], log: str) -> None:
         os.dup2(source, target)
     os.close(out)
     os.close(nothing)
-    gc.unfreeze()
-    sys.argv = ["manage.py", *arguments]
-    sys.orig_argv = [sys.executable, *sys.argv]
-    execute_from_command_line(sys.argv)
+    sys.orig_argv = [sys.executable, *command]
+    if command[0] == "-m":
+        sys.argv = command[1:]
+        runpy.run_module(command[1], run_name="__main__", alter_sys=True)
+    else:
+        sys.argv = command
+        execute_from_command_line(command)
 
 
 if __name__ == "__main__":

@@ -63,7 +63,7 @@ class Launched:
     @property
     def members(self) -> list[int]:
         """The pids of its session that are alive, itself included; zombies do not count."""
-        return [pid for pid in every_pid() if session_of(pid) == self.pid]
+        return [pid for pid in every_pid() if leader_of(pid) == self.pid == session_of(pid)]
 
     @property
     def children(self) -> list[int]:
@@ -139,7 +139,15 @@ class Launched:
 
 
 def every_pid() -> list[int]:
-    return [int(path.name) for path in Path("/proc").iterdir() if path.name.isdigit()]
+    return [int(name) for name in os.listdir("/proc") if name.isdigit()]
+
+
+def leader_of(pid: int) -> int | None:
+    """The session of a process or of a zombie, as the kernel tells it without a file to read."""
+    try:
+        return os.getsid(pid)
+    except ProcessLookupError:
+        return None
 
 
 def session_of(pid: int) -> int | None:
@@ -166,13 +174,21 @@ class Processes:
         return self.start(sys.executable, "manage.py", *map(str, args), env=env)
 
     def work(self, *args: str | int, env: dict[str, str] | None = None) -> Launched:
-        """Start `manage.py runworker ARGS` from a nursery; as a process of its own where that cannot prepare it."""
-        nursery = self._nurseries.of({**environment(), **(env or {})})
+        """Start `manage.py runworker ARGS` from a nursery."""
+        return self._bear("manage.py", "runworker", *map(str, args), env=env)
+
+    def serve(self, port: int) -> Launched:
+        """Start the site on Daphne, from a nursery."""
+        address = ("--bind", "127.0.0.1", "--port", str(port))
+        return self._bear("-m", "daphne", *address, "taskhub.site.asgi:application")
+
+    def _bear(self, *arguments: str, env: dict[str, str] | None = None) -> Launched:
+        """Fork it from a nursery; it is a process of its own where that cannot prepare it."""
+        nursery, command = self._nurseries.of({**environment(), **(env or {})}), [*arguments]
         if not nursery.is_ready:
-            return self.manage("runworker", *args, env=env)
-        arguments, log = ["runworker", *map(str, args)], self._new_log()
-        command = [sys.executable, "manage.py", *arguments]
-        return self._keep(Launched(command, log, nursery.bear(arguments, log)))
+            return self.start(sys.executable, *command, env=env)
+        log = self._new_log()
+        return self._keep(Launched([sys.executable, *command], log, nursery.bear(command, log)))
 
     def start(self, *command: str, env: dict[str, str] | None = None) -> Launched:
         """Start a command in a session of its own."""

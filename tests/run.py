@@ -1,4 +1,4 @@
-"""`python -m tests.run`: start the services, run pytest once per database (side by side), stop them.
+"""`python -m tests.run`: start the services, run pytest for each database (side by side), stop them.
 
 Everything that is started listens on loopback at a free port, keeps its data in a temporary folder
 and is gone at the end. The last line is the sum of all: `N passed, N failed, N skipped`.
@@ -28,6 +28,10 @@ ENGINES: dict[str, type[Service] | None] = {
     "postgresql": Postgres,
     "mysql": MariaDB,
 }
+# The folders of one pytest, where the whole suite runs; what is not named here is in a share of its own. The longest
+# come first: they wait more than they compute, and what computes fills both cores to the end.
+SHARES = [["faults", "integration"], ["admin", "browser", "dashboard", "demo"]]
+AT_ONCE = 4
 ACCESSORIES: tuple[type[Service], ...] = (Redis, Chromium)
 RUN_SECONDS = 2700
 MOST_AGAIN = 5  # more failures than this are no accident of a busy machine
@@ -87,7 +91,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     totals = Totals()
     try:
         with closing(Services(directory)) as services:
-            environment = dict(os.environ)
+            environment = sharing_bytecode(dict(os.environ), directory)
             for kind in ACCESSORIES:
                 open_service(services, kind, environment, totals, require_all=require_all)
             engines = [
@@ -120,6 +124,13 @@ def parse(arguments: Sequence[str] | None) -> tuple[argparse.Namespace, list[str
     )
     options, rest = parser.parse_known_args(arguments)
     return options, [word for word in rest if word != "--"]
+
+
+def sharing_bytecode(environment: dict[str, str], directory: Path) -> dict[str, str]:
+    """Let our hundreds of processes compile a module once, also where none may be written beside the sources."""
+    if environment.pop("PYTHONDONTWRITEBYTECODE", ""):
+        environment.setdefault("PYTHONPYCACHEPREFIX", str(directory / "bytecode"))
+    return environment
 
 
 def open_service(
@@ -158,14 +169,22 @@ def run_all(
     The few that failed run a second time, with the machine to themselves: what only fails beside three other runs
     is told (`unsteady`), and is no reason to refuse a change.
     """
-    runs = [Run(engine, directory / f"run-{engine}") for engine in engines]
+    shares = shares_of(arguments) if len(engines) > 1 else [[]]
+    runs = [
+        Run(engine, directory / f"run-{engine}-{number}", folders)
+        for number, folders in enumerate(shares)
+        for engine in engines
+    ]
     deadline = time.monotonic() + RUN_SECONDS
+    waiting, running = list(runs), list[Run]()
     try:
-        for run in runs:
-            run.start(arguments, environment, is_alone=len(runs) == 1)
-        for run in list(runs):
-            exit_code = run.wait(deadline - time.monotonic())
-            totals.add(run.engine, run.report, exit_code)
+        while waiting or running:
+            while waiting and len(running) < AT_ONCE:
+                running.append(waiting.pop(0))
+                running[-1].start(arguments, environment, is_alone=len(runs) == 1)
+            run = first_to_end(running, deadline)
+            running.remove(run)
+            totals.add(run.engine, run.report, run.wait(deadline - time.monotonic()))
         if (
             0 < totals.failed <= MOST_AGAIN
             and not totals.broken
@@ -180,12 +199,32 @@ def run_all(
             run.stop()
 
 
+def shares_of(arguments: list[str]) -> list[list[str]]:
+    """Return the folders of each pytest; one without folders where the arguments name what is to run."""
+    if any((ROOT / word.partition("::")[0]).exists() for word in arguments):
+        return [[]]
+    named = {name for share in SHARES for name in share}
+    others = {path.parent.name for path in ROOT.glob("tests/*/test_*.py")} - named
+    return [[f"tests/{name}" for name in share] for share in [*SHARES, sorted(others)]]
+
+
+def first_to_end(running: list["Run"], deadline: float) -> "Run":
+    """Wait for one of them to end, until the deadline."""
+    while time.monotonic() < deadline:
+        for run in running:
+            if not run.is_running:
+                return run
+        time.sleep(0.1)
+    return running[0]
+
+
 @dataclass(slots=True)
 class Run:
-    """One pytest on one database, with a folder of its own."""
+    """One pytest on one database, with a folder of its own; on a share of the suite's folders, or on all."""
 
     engine: str
     home: Path
+    folders: list[str] = field(default_factory=list)
     process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -201,6 +240,10 @@ class Run:
     def output(self) -> Path:
         return self.home / "output.txt"
 
+    @property
+    def is_running(self) -> bool:
+        return self.process is not None and self.process.poll() is None
+
     def start(self, arguments: list[str], environment: dict[str, str], *, is_alone: bool) -> None:
         """Start it; beside others its output goes to a file, and is shown when it has ended."""
         self.home.mkdir()
@@ -212,7 +255,7 @@ class Run:
         }
         with self.output.open("wb") as file:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "pytest", *arguments],
+                [sys.executable, "-m", "pytest", *arguments, *self.folders],
                 cwd=ROOT,
                 env={**environment, **mine},
                 stdout=None if is_alone else file,
@@ -228,7 +271,7 @@ class Run:
             print(f"{self.engine}: not finished after {RUN_SECONDS} s, stopped", flush=True)
             self.stop()
             exit_code = -signal.SIGINT
-        print(f"\n===== {self.engine} =====", flush=True)
+        print(f"\n===== {' '.join([self.engine, *self.folders])} =====", flush=True)
         print(self.output.read_text(errors="replace"), end="", flush=True)
         return exit_code
 

@@ -9,7 +9,6 @@ import atexit
 import importlib.util
 import os
 import shutil
-import sys
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -109,8 +108,7 @@ DATABASES = {"default": database()}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 INSTALLED_APPS = [
-    # A web server's imports are a third of what a worker's start costs, and the suite starts hundreds.
-    *([] if "runworker" in sys.argv else ["daphne"]),
+    # Not "daphne": its app brings `runserver`, and its imports are a third of what a command's start costs.
     "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",

@@ -2,7 +2,6 @@
 
 import re
 import signal
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -33,10 +32,7 @@ class Site:
         self.url = f"http://127.0.0.1:{self._port}"
 
     def start(self) -> None:
-        self.server: Launched = self._processes.start(
-            *(sys.executable, "-m", "daphne", "--bind", "127.0.0.1", "--port", str(self._port)),
-            "taskhub.site.asgi:application",
-        )
+        self.server: Launched = self._processes.serve(self._port)
         self.server.wait_until(lambda: try_connecting(self._port), "answered", timeout=30)
 
     def kill(self) -> None:

@@ -8,7 +8,8 @@ from tests.app import tasks, tasks_faults
 from tests.faults.record import outcomes
 from tests.helpers import eventually
 
-pytestmark = pytest.mark.django_db(transaction=True)
+# Signals, threads and the event loop are the same on each database.
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.only_on("sqlite")]
 
 ONE_SLOT = pytest.mark.parametrize(
     "options",

@@ -6,7 +6,8 @@ from taskhub import TaskState
 from tests.app import tasks, tasks_pools
 from tests.helpers import eventually
 
-pytestmark = pytest.mark.django_db(transaction=True)
+# Signals, threads and the event loop are the same on each database.
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.only_on("sqlite")]
 
 POOLS = pytest.mark.parametrize(
     "options",

@@ -465,9 +465,10 @@ def test_workers_that_come_and_go_are_announced(system, settings):
 
 
 def test_receivers_run_beside_the_tasks_and_are_waited_for_at_the_stop(system):
-    heard = []
+    heard, let_go = [], threading.Event()
 
     def hear(task_result, **kwargs):
+        let_go.wait(10)
         time.sleep(0.2)
         heard.append((task_result.id, threading.current_thread().name))
 
@@ -476,7 +477,8 @@ def test_receivers_run_beside_the_tasks_and_are_waited_for_at_the_stop(system):
         with system:
             results = [tasks.add.enqueue(n) for n in range(3)]
             assert [result.get(10) for result in results] == [0, 1, 2]
-            assert len(heard) < 3
+            assert not heard
+            let_go.set()
     finally:
         signals.task_succeeded.disconnect(hear)
     assert sorted(heard) == [(result.id, "taskhub-events") for result in results]

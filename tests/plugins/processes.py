@@ -1,7 +1,6 @@
 """Fixtures that start real processes on the test's database, and leave none behind."""
 
 import subprocess
-import sys
 from collections.abc import Generator, Iterator
 from pathlib import Path
 
@@ -86,9 +85,6 @@ def drain(processes: Processes) -> Drain:
 def live_site(processes: Processes) -> str:
     """The address of the real site: Daphne in a process of its own, on the test's database."""
     port = free_port()
-    server = processes.start(
-        *(sys.executable, "-m", "daphne", "--bind", "127.0.0.1", "--port", str(port)),
-        "taskhub.site.asgi:application",
-    )
+    server = processes.serve(port)
     server.wait_until(lambda: try_connecting(port), "the site accepts connections", timeout=30)
     return f"http://127.0.0.1:{port}"
