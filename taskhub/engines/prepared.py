@@ -71,7 +71,8 @@ class Preparer:
         connection.close_if_health_check_failed()
         raw, cursor = connection.connection, self._ready.cursor
         if cursor is None or cursor.connection is not raw:
-            cursor = self._ready.cursor = self._new_cursor(raw)
+            with connection.wrap_database_errors:
+                cursor = self._ready.cursor = self._new_cursor(raw)
         return cursor
 
     def _new_cursor(self, raw: psycopg.Connection[Any] | None) -> _PreparingCursor | None:

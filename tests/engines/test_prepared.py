@@ -4,10 +4,12 @@ from collections.abc import Iterator
 
 import pytest
 from django.db import connection, connections, transaction
+from django.db.utils import OperationalError
 from django.test.utils import CaptureQueriesContext
 
 from taskhub import queue
 from taskhub.engines import get_engine
+from taskhub.errors import EnqueueFailed
 from taskhub.models import Task
 from tests.app import tasks
 from tests.engines.pooler import Pooler
@@ -116,6 +118,23 @@ def test_a_lost_connection_is_not_the_callers_last():
     connection.close()
     ids = enqueue(30)
     assert Task.objects.filter(id__in=ids).count() == 30
+
+
+@pytest.mark.parametrize("act, error", [(enqueue, EnqueueFailed), (claim, OperationalError)])
+@pytest.mark.parametrize("before", range(8))
+def test_a_session_that_is_cut_at_any_moment_is_told_as_django_tells_it(act, error, before):
+    for _ in range(before + 1):
+        act(1)
+    killer = connections.create_connection("default")
+    with killer.cursor() as cursor:
+        cursor.execute(
+            "SELECT pg_terminate_backend(%s, 5000)", [connection.connection.info.backend_pid]
+        )
+    killer.close()
+    with pytest.raises(error):
+        act(1)
+    connection.close()
+    act(1)
 
 
 def test_a_session_that_claims_after_a_rest_again_and_again_prepares_the_claim():
