@@ -56,9 +56,7 @@ def journey(
 
 def _ready_at(task: Task, first: datetime | None) -> datetime:
     """Return when its first attempt might have started; after that the row tells when a later one might."""
-    ready = task.run_after
-    is_known = ready is not None and ready > task.enqueued_at and (first is None or ready <= first)
-    return ready if ready is not None and is_known else task.enqueued_at
+    return task.ready_at if first is None or task.ready_at <= first else task.enqueued_at
 
 
 def _pending(task: Task, state: TaskState, first: datetime | None, *, has_needs: bool) -> Step:
@@ -87,14 +85,15 @@ def _pending(task: Task, state: TaskState, first: datetime | None, *, has_needs:
 def _queued(
     task: Task, state: TaskState, first: datetime | None, now: datetime, *, has_needs: bool
 ) -> Step:
-    due = _ready_at(task, first)
-    if has_needs and due == task.enqueued_at:  # it has been retried since: nobody knows
-        return Step("queued", "is-done" if first else "")
     if state == TaskState.QUEUED:
+        since = task.ready_at
         waiting = gettext("waiting %(time)s")
-        return Step("queued", "is-now", due, waiting % {"time": _span(due, now)})
+        return Step("queued", "is-now", since, waiting % {"time": _span(since, now)})
     if first is None:
         return Step("queued", "is-done" if state.is_finished else "")
+    due = _ready_at(task, first)
+    if has_needs and due == task.enqueued_at:  # it has been retried since: nobody knows
+        return Step("queued", "is-done")
     return Step("queued", "is-done", due, gettext("waited %(time)s") % {"time": _span(due, first)})
 
 

@@ -84,7 +84,7 @@ def _row(
         waited=_waited(task, now),
         ran=_ran(task, ended, now),
         starts_at=task.run_after if _waits_for_its_time(task) else None,
-        waits_since=_due_at(task) if not task.started_at and not task.finished_at else None,
+        waits_since=task.ready_at if not task.started_at and not task.finished_at else None,
         runs_since=task.started_at if task.state == TaskState.RUNNING else None,
     )
 
@@ -132,12 +132,8 @@ def _detail(task: Task, ended: Ended | None, entry: TaskCatalog | None, with_pay
 
 
 def _waited(task: Task, now: datetime) -> str:
-    due, until = _due_at(task), task.started_at or task.finished_at or now
+    due, until = task.ready_at, task.started_at or task.finished_at or now
     return words.duration(words.between(due, until)) if until > due else "–"
-
-
-def _due_at(task: Task) -> datetime:
-    return max(task.enqueued_at, task.run_after or task.enqueued_at)
 
 
 def _ran(task: Task, ended: Ended | None, now: datetime) -> str:

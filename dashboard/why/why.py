@@ -114,10 +114,8 @@ def _time(task: Task, now: datetime) -> Check:
             "retrying" if is_retry else "pending",
             "pending",
         )
-    due = max(task.enqueued_at, task.run_after or task.enqueued_at)
-    return Check(
-        gettext("Its time has come"), gettext("since %(since)s") % {"since": words.moment(due)}
-    )
+    since = {"since": words.moment(task.ready_at)}
+    return Check(gettext("Its time has come"), gettext("since %(since)s") % since)
 
 
 def _estimate(task: Task, where: Place, now: datetime) -> str:

@@ -176,9 +176,7 @@ class PostgreSQL(Engine):
             f"WHERE id = ANY(ARRAY({picked})) RETURNING {_CLAIM_COLUMNS}"
         )
         params.append(worker_id)
-        if (
-            self._is_dry
-        ):  # somebody may wait for just this task, and a plan is no worse for being kept
+        if self._is_dry:  # the next task is waited for, and the plan that is kept fits still
             rows = self._preparer.fetch(self.connection, sql, params, unprepared=5)
         else:  # the table may have grown
             with self.connection.cursor() as cursor:

@@ -1,5 +1,6 @@
 """Task: the hot row. It is narrow and written three times in its life: enqueue, claim, finish."""
 
+from datetime import datetime
 from typing import Any
 
 from django.core.checks import CheckMessage
@@ -224,6 +225,11 @@ class Task(models.Model):
 
     def __str__(self) -> str:
         return f"{self.name} #{self.pk}"
+
+    @property
+    def ready_at(self) -> datetime:
+        """When it could, or can, first be claimed in its present life; as `Claim.ready_at`."""
+        return max(self.enqueued_at, self.run_after or self.enqueued_at)
 
     @classmethod
     def check(cls, **kwargs: Any) -> list[CheckMessage]:

@@ -1,8 +1,8 @@
 import pytest
 from django.urls import reverse
 
-from taskhub import chain
-from taskhub.models import Outcome, Progress, Task
+from taskhub import chain, queue
+from taskhub.models import Outcome, Progress, Result, Task
 from taskhub.states import TaskState, WaitsFor
 from tests.app import tasks_flow as flow
 from tests.dashboard.builders import ago, make_entry, make_result, make_task, make_worker
@@ -91,6 +91,21 @@ def test_a_step_of_a_workflow_was_pending_until_others_had_ended(operator):
     assert (pending.state, pending.note) == ("pending", "until others had ended")
     assert (queued.stage, queued.at) == ("is-now", last.run_after)
     assert "10 min" not in queued.note
+
+
+def test_a_task_that_a_person_retries_waits_now_and_not_since_its_enqueue(operator):
+    chain(flow.echo.s(1), flow.echo.s()).enqueue()
+    worker = make_worker()
+    for outcome in (Outcome.SUCCEEDED, Outcome.FAILED):
+        finish(worker, [ending(one, outcome) for one in claim(worker)])
+    last = Task.objects.latest("id")
+    Task.objects.update(enqueued_at=ago(86_400))
+    Result.objects.update(started_at=ago(80_000), finished_at=ago(79_999))
+    queue.retry(last.pk)
+    last.refresh_from_db()
+    url = reverse("dashboard:task", args=[last.pk])
+    queued = operator.get(url).context["journey"].steps[1]
+    assert (queued.stage, queued.at) == ("is-now", last.run_after)
 
 
 def test_the_place_of_an_error_is_marked(operator):

@@ -174,13 +174,19 @@ def test_an_action_is_of_who_confirmed_it_and_not_of_who_looked(operator, client
     assert "by <bdi>anna</bdi>" in run(operator, action, reason="x", confirm="yes")
 
 
-def test_who_stopped_an_action_is_on_record(operator, client_with, monkeypatch):
+def begun(operator, monkeypatch):
+    """A purge of five tasks, of which the first batch of two is done."""
     monkeypatch.setattr(bulk, "BATCH", 2)
     for _ in range(5):
         make_task()
     action = pin(operator, "purge", "mail")
     bulk.start(action, entry_of("purge"), "x")
     bulk.run_batch(action.pk)
+    return action
+
+
+def test_who_stopped_an_action_is_on_record(operator, client_with, monkeypatch):
+    action = begun(operator, monkeypatch)
     url = reverse("dashboard:stop_bulk", args=[action.pk])
     other = client_with(*Permission)
     other.post(url)
@@ -195,12 +201,7 @@ def test_who_stopped_an_action_is_on_record(operator, client_with, monkeypatch):
 def test_who_goes_on_with_an_action_that_stands_still_is_on_record(
     operator, client_with, monkeypatch
 ):
-    monkeypatch.setattr(bulk, "BATCH", 2)
-    for _ in range(5):
-        make_task()
-    action = pin(operator, "purge", "mail")
-    bulk.start(action, entry_of("purge"), "x")
-    bulk.run_batch(action.pk)
+    action = begun(operator, monkeypatch)
     url = reverse("dashboard:run_bulk", args=[action.pk])
     BulkAction.objects.update(moved_at=ago(3600))
     client_with(*Permission).post(url)
