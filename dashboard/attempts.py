@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from django.utils.translation import gettext, pgettext_lazy
 
 from dashboard import words
+from dashboard.journey import first_ready_at
 from taskhub.models import Outcome, Result, Task
 from taskhub.states import TaskState
 
@@ -72,7 +73,7 @@ def timeline(task: Task, results: Sequence[Result], now: datetime) -> Timeline |
     if not spans:
         return None
     # After 50 attempts or a person's late retry the enqueue is too far away to share an axis with.
-    origin = min(task.enqueued_at, spans[0][0])
+    origin = min(first_ready_at(task, spans[0][0]), spans[0][0])
     ran = words.between(spans[0][0], spans[-1][1])
     if words.between(origin, spans[0][0]) > 10 * max(ran, 1.0):
         origin = spans[0][0]

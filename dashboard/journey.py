@@ -54,7 +54,7 @@ def journey(
     )
 
 
-def _ready_at(task: Task, first: datetime | None) -> datetime:
+def first_ready_at(task: Task, first: datetime | None) -> datetime:
     """Return when its first attempt might have started; after that the row tells when a later one might."""
     return task.ready_at if first is None or task.ready_at <= first else task.enqueued_at
 
@@ -63,7 +63,7 @@ def _pending(task: Task, state: TaskState, first: datetime | None, *, has_needs:
     if state != TaskState.PENDING:
         if has_needs:
             note = gettext("until others had ended")
-        elif _ready_at(task, first) == task.enqueued_at:
+        elif first_ready_at(task, first) == task.enqueued_at:
             note = gettext("passed at once")
         elif task.ties & int(Tie.SLOT | Tie.RATE):
             note = gettext("until a limit let it pass")
@@ -91,7 +91,7 @@ def _queued(
         return Step("queued", "is-now", since, waiting % {"time": _span(since, now)})
     if first is None:
         return Step("queued", "is-done" if state.is_finished else "")
-    due = _ready_at(task, first)
+    due = first_ready_at(task, first)
     if has_needs and due == task.enqueued_at:  # it has been retried since: nobody knows
         return Step("queued", "is-done")
     return Step("queued", "is-done", due, gettext("waited %(time)s") % {"time": _span(due, first)})

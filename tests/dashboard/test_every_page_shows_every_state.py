@@ -83,14 +83,16 @@ def test_attempts_are_bars_on_one_axis_and_each_has_its_error(operator):
 def test_a_step_of_a_workflow_was_pending_until_others_had_ended(operator):
     worker = make_worker()
     chain(flow.echo.s(1), flow.echo.s()).enqueue()
-    Task.objects.update(enqueued_at=ago(600))
+    Task.objects.update(enqueued_at=ago(8))
     finish(worker, [ending(one) for one in claim(worker)])
     last = Task.objects.latest("id")
     url = reverse("dashboard:task", args=[last.pk])
     pending, queued, *_ = operator.get(url).context["journey"].steps
     assert (pending.state, pending.note) == ("pending", "until others had ended")
     assert (queued.stage, queued.at) == ("is-now", last.run_after)
-    assert "10 min" not in queued.note
+    assert len(claim(worker)) == 1
+    begin, *_ = operator.get(url).context["timeline"].ticks
+    assert begin == f"{last.run_after:%H:%M:%S}", "the bar of what it has waited begins there too"
 
 
 def test_a_task_that_a_person_retries_waits_now_and_not_since_its_enqueue(operator):

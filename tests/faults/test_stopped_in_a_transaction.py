@@ -1,5 +1,6 @@
 """A process that is stopped inside a transaction holds its locks no longer than others can wait for them."""
 
+import threading
 import time
 
 import pytest
@@ -15,13 +16,14 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.only_on("post
 
 
 def test_the_server_ends_a_transaction_that_stands_still():
-    task = make_task()
+    task, has_locked = make_task(), threading.Event()
 
     def stand_still():
         get_engine().limit_waits(locks=0.5)
         try:
             with transaction.atomic():
                 Task.objects.select_for_update().get(pk=task.pk)
+                has_locked.set()
                 time.sleep(4)
                 Task.objects.filter(pk=task.pk).update(priority=1)
         except Error as error:
@@ -31,7 +33,7 @@ def test_the_server_ends_a_transaction_that_stands_still():
         return False
 
     stopped = in_thread(stand_still)
-    time.sleep(0.5)
+    assert has_locked.wait(20)
     began = time.monotonic()
     with transaction.atomic():
         Task.objects.select_for_update().get(pk=task.pk)
