@@ -280,13 +280,15 @@ def test_times_are_utc_until_somebody_chooses_their_own(elsewhere: Page):
     enqueued = elsewhere.locator("dl.kv--facts dd time").first
     expect(enqueued).to_have_text("03:04:05.000")
     elsewhere.locator("#clock").click()
-    expect(enqueued).to_have_text("08:34:05.000")
+    # In the evening of UTC the next day has begun there, and the page says which one is meant.
+    there = re.compile(r"^(\d+ \w+ )?08:34:05\.000$")
+    expect(enqueued).to_have_text(there)
     expect(enqueued).to_have_attribute("title", re.compile(r"08:34:05 UTC\+05:30$"))
     expect(elsewhere.locator("#clock")).to_contain_text("UTC+05:30")
     Progress.objects.create(task=task, fraction=0.5, updated_at=ago(0))
     expect(elsewhere.locator("progress")).to_have_count(1)
     elsewhere.reload()
-    expect(enqueued).to_have_text("08:34:05.000")
+    expect(enqueued).to_have_text(there)
 
 
 def test_a_mass_action_and_a_log_are_read_in_the_readers_zone_too(elsewhere: Page):
